@@ -1,0 +1,15 @@
+// Builds dist/ from src/: the core behind its own walls first, then everything.
+import { execFileSync } from 'node:child_process'
+import { chmodSync, copyFileSync, rmSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)))
+const require = createRequire(import.meta.url)
+const tsc = join(dirname(require.resolve('typescript/package.json')), 'bin', 'tsc')
+
+rmSync(join(root, 'dist'), { recursive: true, force: true })
+execFileSync(process.execPath, [tsc, '-p', 'tsconfig.build.json'], { cwd: root, stdio: 'inherit' })
+copyFileSync(join(root, 'src', 'bin.cjs'), join(root, 'dist', 'bin.cjs'))
+chmodSync(join(root, 'dist', 'bin.cjs'), 0o755)

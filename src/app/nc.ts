@@ -1,0 +1,175 @@
+// `tunless nc`: one connection on stdin and stdout. It joins the tunnel that runs with this key, or opens one that others can join
+// and then outlives its own connection until the last of them has ended.
+import type { Duplex } from 'node:stream'
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
+import { TunnelError } from '../errors.js'
+import { joinTunnel } from '../node/control.js'
+import { openTunnel } from '../node/open.js'
+import type { Tunnel } from '../node/tunnel.js'
+import { createDialer, formatTarget, type Target } from '../proxy/dialer.js'
+import { carry } from './carry.js'
+import { type CompleteConfig, type ConfOptions, readConf } from './conf.js'
+import { describeReady, explainDial } from './describe.js'
+import { createLog, type Log, type LogLevel } from './log.js'
+import { publicKeyOf } from './public-key.js'
+import { openStandardIo, releaseStandardIo } from './standard-io.js'
+import { aborted } from './stop.js'
+
+/** Rounds of joining and opening against others that begin and end at the same time, and the pause between two, ms. */
+const attempts = 50
+const pause = 20
+
+export interface NcOptions extends ConfOptions, Target {
+  readonly family?: 4 | 6
+  /** For the first handshake, and apart for the dial, ms; 0 waits without end. */
+  readonly timeout: number
+  readonly level: LogLevel
+}
+
+/** What ends what. */
+interface Endings {
+  /** The own connection ends: SIGHUP, with which ssh dismisses its ProxyCommand, or SIGINT. */
+  readonly connection: AbortSignal
+  /** Everything ends, others' connections too: SIGTERM, or a second SIGINT. */
+  readonly tunnel: AbortSignal
+}
+
+/** Returns the exit code of the own connection. Rejects only before there is one. */
+export async function nc<Code>(options: NcOptions, exitCodeOf: (error: unknown) => Code): Promise<Code | 0> {
+  const log = createLog(options.level)
+  const config = await readConf(options, { env: process.env, readStdin: undefined, warn: log.warn })
+  for (const note of config.notes) log.debug(note)
+  const run = new Run(options, config, log, listenForEndings(), exitCodeOf)
+  return run.joinOrOpen()
+}
+
+class Run<Code> {
+  readonly #options: NcOptions
+  readonly #config: CompleteConfig
+  readonly #log: Log
+  readonly #endings: Endings
+  readonly #exitCodeOf: (error: unknown) => Code
+
+  constructor(
+    options: NcOptions,
+    config: CompleteConfig,
+    log: Log,
+    endings: Endings,
+    exitCodeOf: (error: unknown) => Code,
+  ) {
+    this.#options = options
+    this.#config = config
+    this.#log = log
+    this.#endings = endings
+    this.#exitCodeOf = exitCodeOf
+  }
+
+  async joinOrOpen(): Promise<Code | 0> {
+    const publicKey = publicKeyOf(this.#config.interface.privateKey)
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return (await this.#join(publicKey)) ?? (await this.#open())
+      } catch (error) {
+        const { code } = error as NodeJS.ErrnoException
+        // Another one was faster at opening, or the one that was joined ended before it had dialled.
+        if ((code !== 'TUNNEL_KEY_IN_USE' && code !== 'TUNNEL_CLOSED') || attempt === attempts) throw error
+        await sleep(pause)
+      }
+    }
+  }
+
+  /** Undefined where there is nothing to join. Rejects with TUNNEL_CLOSED where that ended before the connection stood. */
+  async #join(publicKey: Uint8Array): Promise<Code | 0 | undefined> {
+    const { host, port, timeout } = this.#options
+    const joined = await joinTunnel(publicKey)
+    if (joined === undefined) return undefined
+    this.#log.debug(`joined the tunnel of process ${joined.pid}`)
+    try {
+      const connection = await joined.dial(host, port, { timeout, signal: this.#endings.connection })
+      return await this.#carry(connection)
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'TUNNEL_CLOSED') throw error
+      return this.#fail(error)
+    } finally {
+      joined.leave()
+    }
+  }
+
+  /** Rejects with TUNNEL_KEY_IN_USE where another process has it by now. */
+  async #open(): Promise<Code | 0> {
+    const { family } = this.#options
+    const tunnel = await openTunnel(this.#config, family === undefined ? {} : { family })
+    try {
+      tunnel.on('warning', this.#log.warn)
+      tunnel.on('handshake', peer => this.#log.debug(`handshake with ${describeReady({ peer }, tunnel.port)}`))
+      const code = await this.#dial(tunnel).then(
+        connection => this.#carry(connection),
+        error => this.#fail(error),
+      )
+      await this.#outlast(tunnel)
+      return code
+    } finally {
+      await tunnel.close()
+    }
+  }
+
+  async #dial(tunnel: Tunnel): Promise<Duplex> {
+    const { host, port, timeout } = this.#options
+    const { connection: signal } = this.#endings
+    tunnel.lookup(host)
+    await tunnel.ready({ timeout, signal })
+    return createDialer(target => tunnel.connect({ ...target, timeout }))({ host, port }, signal)
+  }
+
+  async #carry(connection: Duplex): Promise<Code | 0> {
+    const io = openStandardIo()
+    try {
+      const outcome = await carry(connection, io, this.#endings.connection)
+      return outcome === 'done' ? 0 : this.#fail(outcome)
+    } catch (error) {
+      const { code, message } = error as NodeJS.ErrnoException
+      this.#log.error(`the connection to ${formatTarget(this.#options)} was cut: ${code ?? message}`)
+      return this.#exitCodeOf(error)
+    } finally {
+      await io.stop()
+    }
+  }
+
+  /** Waits for those who joined, with stdio given up meanwhile: ssh's caller may be waiting for its end. */
+  async #outlast(tunnel: Tunnel): Promise<void> {
+    let joined = true
+    const unjoined = tunnel.unjoined().then(() => {
+      joined = false
+    })
+    await nextTurn()
+    if (!joined) return
+    releaseStandardIo()
+    await Promise.race([unjoined, aborted(this.#endings.tunnel)])
+  }
+
+  /** Says why there is no connection; nothing where someone ended it. ssh's SIGHUP is no failure. */
+  #fail(error: unknown): Code | 0 {
+    const { aborted: ended, reason } = this.#endings.connection
+    if (ended) return reason.message === hangup ? 0 : this.#exitCodeOf(reason)
+    if (error === 'dropped') return this.#exitCodeOf(error)
+    const told = explainDial(error, this.#options, this.#options.timeout)
+    this.#log.error(told instanceof TunnelError ? `${told.message} (${told.code})` : (told as Error).message)
+    return this.#exitCodeOf(told)
+  }
+}
+
+const hangup = 'SIGHUP'
+
+function listenForEndings(): Endings {
+  const connection = new AbortController()
+  const tunnel = new AbortController()
+  let interrupts = 0
+  process.on(hangup, () => connection.abort(new Error(hangup)))
+  for (const name of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(name, () => {
+      if (name === 'SIGTERM' || ++interrupts > 1) tunnel.abort(new Error(name))
+      connection.abort(new Error(name))
+    })
+  }
+  return { connection: connection.signal, tunnel: tunnel.signal }
+}

@@ -1,0 +1,64 @@
+// The file of --ready-file: there once the tunnel stands, whole from the first moment.
+import { accessSync, constants, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { TunnelError } from '../errors.js'
+import type { Target } from '../proxy/dialer.js'
+
+/** Its content, as JSON. Documented in docs/configuration.md. */
+export interface ReadyReport {
+  readonly pid: number
+  /** Base64. */
+  readonly publicKey: string
+  /** Own addresses in the tunnel. */
+  readonly addresses: readonly string[]
+  /** The UDP port. */
+  readonly port: number
+  /** The first peer that answered; absent when none has an Endpoint. `rtt` in ms. */
+  readonly peer?: {
+    readonly name?: string
+    readonly publicKey: string
+    readonly endpoint?: string
+    readonly rtt?: number
+  }
+  /** Ports as bound. */
+  readonly listeners: readonly ListenerReport[]
+}
+
+export type ListenerReport =
+  | { readonly type: 'socks5'; readonly host: string; readonly port: number }
+  | { readonly type: 'forward'; readonly host: string; readonly port: number; readonly target: Target }
+
+/**
+ * Removes what an earlier run left, so that who waits for the file waits for this one. Throws READY_FILE_FAILED, also where it
+ * could not be written later.
+ */
+export function clearReadyFile(path: string): void {
+  attempt(path, () => {
+    accessSync(dirname(path), constants.W_OK)
+    rmSync(path, { force: true })
+  })
+}
+
+/** Writes beside and renames. Throws READY_FILE_FAILED. */
+export function writeReadyFile(path: string, report: ReadyReport): void {
+  const beside = `${path}.${process.pid}.tmp`
+  attempt(path, () => {
+    try {
+      writeFileSync(beside, `${JSON.stringify(report, undefined, 2)}\n`)
+      renameSync(beside, path)
+    } finally {
+      rmSync(beside, { force: true })
+    }
+  })
+}
+
+function attempt(path: string, action: () => void): void {
+  try {
+    action()
+  } catch (cause) {
+    const { code, message } = cause as NodeJS.ErrnoException
+    throw new TunnelError('READY_FILE_FAILED', `cannot write ${path} (${code ?? message}): check its directory`, {
+      cause,
+    })
+  }
+}

@@ -1,0 +1,18 @@
+// Reading all of stdin, where it is a configuration or a key.
+import { TunnelError } from '../errors.js'
+
+/** Rejects with CONFIG_UNREADABLE beyond `longest` bytes, and where stdin cannot be read. */
+export async function readStdin(longest: number): Promise<string> {
+  const chunks: Buffer[] = []
+  let length = 0
+  try {
+    for await (const chunk of process.stdin) {
+      chunks.push(chunk)
+      length += chunk.length
+      if (length > longest) throw new Error(`more than ${longest} bytes`)
+    }
+  } catch (cause) {
+    throw new TunnelError('CONFIG_UNREADABLE', `cannot read stdin: ${(cause as Error).message}`, { cause })
+  }
+  return Buffer.concat(chunks).toString('utf8')
+}

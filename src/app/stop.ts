@@ -1,0 +1,31 @@
+// Signals that end a command. The first lets it close cleanly; a second one ends the process at once.
+
+export interface Stop {
+  /** Aborts at the first signal. */
+  readonly signal: AbortSignal
+  /** Stops listening for signals. */
+  done(): void
+}
+
+export function stopAt(signals: readonly NodeJS.Signals[]): Stop {
+  const stopping = new AbortController()
+  const stop = (name: NodeJS.Signals) => {
+    if (stopping.signal.aborted) process.exit(1)
+    stopping.abort(new Error(`stopped by ${name}`))
+  }
+  for (const name of signals) process.on(name, stop)
+  return {
+    signal: stopping.signal,
+    done() {
+      for (const name of signals) process.off(name, stop)
+    },
+  }
+}
+
+/** Resolves when the signal aborts. */
+export function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise(resolve => {
+    if (signal.aborted) resolve()
+    else signal.addEventListener('abort', () => resolve(), { once: true })
+  })
+}

@@ -1,0 +1,124 @@
+// `tunless up`: opens a tunnel, listens for what goes into it, and stays until a signal.
+import { longestConfig } from '../core/config/lines.js'
+import { TunnelError } from '../errors.js'
+import { openTunnel } from '../node/open.js'
+import type { Ready, Tunnel } from '../node/tunnel.js'
+import { createDialer, type Dialer, formatTarget, type Target } from '../proxy/dialer.js'
+import { startForward } from '../proxy/forward.js'
+import { isLoopback } from '../proxy/listener.js'
+import { startSocks5 } from '../proxy/socks5-server.js'
+import { type ConfOptions, readConf } from './conf.js'
+import { describeReady, explainDial } from './describe.js'
+import { createLog, type Log, type LogLevel } from './log.js'
+import { clearReadyFile, type ListenerReport, type ReadyReport, writeReadyFile } from './ready-file.js'
+import { readStdin } from './stdin.js'
+import { aborted, stopAt } from './stop.js'
+
+export interface UpOptions extends ConfOptions {
+  readonly family?: 4 | 6
+  /** For the first handshake, and apart for each dial, ms; 0 waits without end. */
+  readonly timeout: number
+  readonly level: LogLevel
+  readonly socks?: { readonly host: string; readonly port: number }
+  readonly forwards: readonly { readonly host: string; readonly port: number; readonly target: Target }[]
+  readonly readyFile?: string
+}
+
+interface Listener {
+  readonly report: ListenerReport
+  close(): Promise<void>
+}
+
+/** Resolves after a signal, once everything is closed. Rejects with the TunnelError that says why it cannot come up. */
+export async function up(options: UpOptions): Promise<void> {
+  const log = createLog(options.level)
+  const config = await readConf(options, {
+    env: process.env,
+    readStdin: () => readStdin(longestConfig),
+    warn: log.warn,
+  })
+  for (const note of config.notes) log.info(note)
+  if (options.readyFile !== undefined) clearReadyFile(options.readyFile)
+
+  const stop = stopAt(['SIGINT', 'SIGTERM', 'SIGHUP'])
+  const { signal } = stop
+  let tunnel: Tunnel | undefined
+  const listeners: Listener[] = []
+  try {
+    tunnel = await openTunnel(config, { signal, ...(options.family !== undefined && { family: options.family }) })
+    watch(tunnel, log)
+    await listen(options, tunnel, log, listeners)
+    const ready = await tunnel.ready({ timeout: options.timeout, signal })
+    announce(tunnel, ready, listeners, log)
+    if (options.readyFile !== undefined) writeReadyFile(options.readyFile, reportOf(tunnel, ready, listeners))
+    await Promise.race([aborted(signal), ended(tunnel)])
+  } catch (error) {
+    if (!signal.aborted) throw error
+  } finally {
+    stop.done()
+    await Promise.all([...listeners.map(listener => listener.close()), tunnel?.close()])
+  }
+  log.info(`${(signal.reason as Error).message}, the tunnel is closed`)
+}
+
+function watch(tunnel: Tunnel, log: Log): void {
+  tunnel.on('warning', log.warn)
+  tunnel.on('handshake', peer => log.debug(`handshake with ${describeReady({ peer }, tunnel.port)}`))
+}
+
+async function listen(options: UpOptions, tunnel: Tunnel, log: Log, listeners: Listener[]): Promise<void> {
+  const { socks, forwards, timeout } = options
+  const dial: Dialer = createDialer(target => tunnel.connect({ ...target, timeout }))
+  const onError = (error: unknown, target: Target) => {
+    const told = explainDial(error, target, timeout) as Error
+    log.debug(`${formatTarget(target)}: ${told.message}`)
+  }
+  if (socks !== undefined) {
+    const server = await startSocks5({ ...socks, dial, onError })
+    listeners.push({ report: { type: 'socks5', ...server.address }, close: () => server.close() })
+  }
+  for (const forward of forwards) {
+    if (!isLoopback(forward.host)) {
+      log.warn(
+        `-L on ${formatTarget(forward)}: whoever reaches this host can reach ${formatTarget(forward.target)} through it`,
+      )
+    }
+    const server = await startForward({ ...forward, dial, onError })
+    listeners.push({
+      report: { type: 'forward', ...server.address, target: forward.target },
+      close: () => server.close(),
+    })
+  }
+}
+
+function announce(tunnel: Tunnel, ready: Ready, listeners: readonly Listener[], log: Log): void {
+  log.info(`the tunnel stands: ${describeReady(ready, tunnel.port)}`)
+  for (const { report } of listeners) {
+    if (report.type === 'socks5') log.info(`SOCKS5 proxy on ${formatTarget(report)}`)
+    else log.info(`${formatTarget(report)} leads to ${formatTarget(report.target)}`)
+  }
+}
+
+function reportOf(tunnel: Tunnel, { peer }: Ready, listeners: readonly Listener[]): ReadyReport {
+  return {
+    pid: process.pid,
+    publicKey: tunnel.publicKey,
+    addresses: tunnel.addresses,
+    port: tunnel.port,
+    ...(peer && {
+      peer: {
+        ...(peer.name !== undefined && { name: peer.name }),
+        publicKey: peer.publicKey,
+        ...(peer.endpoint !== undefined && { endpoint: peer.endpoint }),
+        ...(peer.rtt !== undefined && { rtt: peer.rtt }),
+      },
+    }),
+    listeners: listeners.map(listener => listener.report),
+  }
+}
+
+function ended(tunnel: Tunnel): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    tunnel.once('close', () => reject(new TunnelError('TUNNEL_CLOSED', 'the tunnel was closed: start it again')))
+  })
+}

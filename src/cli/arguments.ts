@@ -1,0 +1,95 @@
+// The words of a command line that have a form of their own: durations, and what -D, -L and PORT take. Each reader returns the
+// value or throws commander's error, which names the option.
+import { InvalidArgumentError } from 'commander'
+
+export interface Listen {
+  readonly host: string
+  readonly port: number
+}
+
+export interface ForwardSpec extends Listen {
+  readonly target: { readonly host: string; readonly port: number }
+}
+
+/** Node's timers take no more, ms. */
+const longestDuration = 2 ** 31 - 1
+const units: Readonly<Record<string, number>> = { '': 1000, ms: 1, s: 1000, m: 60_000, h: 3_600_000 }
+const defaultBind = '127.0.0.1'
+
+/** `20`, `1.5`, `500ms`, `2m`, `1h`: returns milliseconds. 0 is without end. */
+export function readDuration(text: string): number {
+  const [, number, unit] = /^(\d{1,10}(?:\.\d{1,3})?)(ms|s|m|h|)$/.exec(text) ?? []
+  const duration = number === undefined ? Number.NaN : Math.round(Number(number) * (units[unit ?? ''] as number))
+  if (Number.isNaN(duration)) throw new InvalidArgumentError('write seconds, or a number with a unit: 20, 500ms, 2m')
+  if (duration > longestDuration) throw new InvalidArgumentError('at most 596h; 0 waits without end')
+  return duration
+}
+
+/** A port in decimal, `least` to 65535. */
+export function readPort(text: string, least = 1): number {
+  const port = Number(text)
+  if (!/^\d{1,5}$/.test(text) || port < least || port > 65535) {
+    throw new InvalidArgumentError(`'${printable(text)}' is not a port: write a number from ${least} to 65535`)
+  }
+  return port
+}
+
+/** `HOST PORT`'s port. */
+export function readTargetPort(text: string): number {
+  return readPort(text)
+}
+
+/** A name or an address, brackets allowed; whether the tunnel knows it shows later. */
+export function readHost(text: string): string {
+  const host = /^\[([^[\]]*)\]$/.exec(text)?.[1] ?? text
+  if (!/^[A-Za-z0-9._:-]{1,255}$/.test(host)) {
+    throw new InvalidArgumentError(
+      `'${printable(text)}' is not a host: write a name of the configuration or an address`,
+    )
+  }
+  return host
+}
+
+/** `[bind:]port` of -D; a bare port is of 127.0.0.1. */
+export function readListen(text: string): Listen {
+  const parts = fields(text)
+  const [bind, port] = parts.length === 1 ? [undefined, ...parts] : parts
+  if (port === undefined || parts.length > 2) {
+    throw new InvalidArgumentError('write PORT or ADDRESS:PORT, with an IPv6 address as [ADDRESS]:PORT')
+  }
+  return { host: readBind(bind), port: readPort(port, 0) }
+}
+
+/** `[bind:]port:host:hostport` of -L, collected over its repetitions. */
+export function collectForward(text: string, previous: readonly ForwardSpec[] = []): ForwardSpec[] {
+  const parts = fields(text)
+  const [bind, port, host, hostPort] = parts.length === 3 ? [undefined, ...parts] : parts
+  if (port === undefined || host === undefined || hostPort === undefined || parts.length > 4) {
+    throw new InvalidArgumentError('write [BIND:]PORT:HOST:HOSTPORT, with IPv6 addresses in brackets')
+  }
+  const target = { host: readHost(host), port: readPort(hostPort) }
+  return [...previous, { host: readBind(bind), port: readPort(port, 0), target }]
+}
+
+function readBind(text: string | undefined): string {
+  if (text === undefined) return defaultBind
+  return text === '*' || text === '' ? '::' : readHost(text)
+}
+
+/** `HOST:PORT`, with an IPv6 address in brackets. */
+export function readEndpoint(text: string): Listen {
+  const [host, port, ...rest] = fields(text)
+  if (host === undefined || port === undefined || rest.length > 0) {
+    throw new InvalidArgumentError('write HOST:PORT, with an IPv6 address as [ADDRESS]:PORT')
+  }
+  return { host: readHost(host), port: readPort(port) }
+}
+
+/** Splits at colons outside of brackets. */
+function fields(text: string): string[] {
+  return text.split(/:(?![^[]*\])/)
+}
+
+function printable(text: string): string {
+  return text.slice(0, 80).replace(/[^\x20-\x7e]/g, '?')
+}

@@ -1,0 +1,24 @@
+// The exit codes of every command, in one table.
+import { TunnelError, type TunnelErrorCode } from '../errors.js'
+
+export const exitCodes = {
+  done: 0,
+  /** Failed at run time. */
+  failed: 1,
+  /** The command line or the configuration cannot be used. */
+  usage: 2,
+} as const
+
+export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes]
+
+const usageCodes: ReadonlySet<TunnelErrorCode> = new Set<TunnelErrorCode>([
+  'CONFIG_INVALID',
+  'CONFIG_NO_PRIVATE_KEY',
+  'CONFIG_UNREADABLE',
+  'PROXY_NOT_LOOPBACK',
+  'USAGE',
+])
+
+export function exitCodeOf(error: unknown): ExitCode {
+  return error instanceof TunnelError && usageCodes.has(error.code) ? exitCodes.usage : exitCodes.failed
+}

@@ -1,0 +1,83 @@
+// The command `tunless`: reads the command line, runs one sub-command, and turns what it returns or throws into an exit code.
+import { readFileSync } from 'node:fs'
+import { Command, CommanderError } from 'commander'
+import { createLog } from '../app/log.js'
+import { print } from '../app/print.js'
+import { TunnelError } from '../errors.js'
+import { addDemo } from './demo.js'
+import { type ExitCode, exitCodeOf, exitCodes } from './exit-codes.js'
+import { addGenkey } from './genkey.js'
+import { addGenpsk } from './genpsk.js'
+import { addInit } from './init.js'
+import { addNc } from './nc.js'
+import { addPubkey } from './pubkey.js'
+import { addUp } from './up.js'
+
+/** How long open handles may hold the process after the command has returned, ms. */
+const lingerTimeout = 1000
+
+/** What a sub-command hands its exit code to. */
+export type Finish = (code: ExitCode) => void
+
+const footer = `
+Environment:
+  TUNLESS_CONFIG       the configuration where -c is not given: a path, the text, or the text in base64
+  TUNLESS_PRIVATE_KEY  the private key of a configuration without one
+
+Exit codes:
+  0  done (up: also after SIGINT, SIGTERM)
+  1  failed at run time
+  2  usage or configuration`
+
+/** Runs the command line `argv` (with Node and the script in front) and sets the process's exit code. */
+export async function main(argv: readonly string[]): Promise<void> {
+  process.stderr.on('error', () => {})
+  process.exitCode = await run(argv)
+  setTimeout(() => process.exit(), lingerTimeout).unref()
+}
+
+async function run(argv: readonly string[]): Promise<ExitCode> {
+  let code: ExitCode = exitCodes.done
+  try {
+    await createProgram(finished => {
+      code = finished
+    }).parseAsync(argv)
+    return code
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.done : exitCodes.usage
+    const log = createLog('normal')
+    if (error instanceof TunnelError) log.error(`${error.message} (${error.code})`)
+    else log.error(`unexpected error: ${error instanceof Error ? error.stack : error}`)
+    return exitCodeOf(error)
+  }
+}
+
+/** The whole command line as data; nothing is loaded for a command before it runs. */
+export function createProgram(finish: Finish): Command {
+  const program = new Command('tunless')
+    .description(
+      'WireGuard tunnels without root: a proxy, port forwards and connections through a wg-quick configuration.',
+    )
+    .version(readVersion(), '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print help')
+    .helpCommand(false)
+    .enablePositionalOptions()
+    .exitOverride()
+    .configureOutput({
+      writeOut: print,
+      outputError: (text, write) => write(`tunless: ${text.replace(/^error: /, '')}`),
+    })
+    .addHelpText('after', footer)
+  for (const add of [addUp, addNc, addInit, addGenkey, addPubkey, addGenpsk, addDemo]) add(program, finish)
+  for (const command of [program, ...program.commands]) command.showHelpAfterError(`See ${fullName(command)} --help.`)
+  return program
+}
+
+function fullName(command: Command): string {
+  return command.parent === null ? command.name() : `${fullName(command.parent)} ${command.name()}`
+}
+
+function readVersion(): string {
+  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
+  return version
+}

@@ -1,0 +1,53 @@
+// Options that several commands share.
+import { type Command, Option } from 'commander'
+import type { ConfOptions } from '../app/conf.js'
+import type { LogLevel } from '../app/log.js'
+import { readDuration } from './arguments.js'
+
+/** As commander hands them over. */
+export interface TunnelFlags {
+  readonly config?: string
+  readonly privateKeyFile?: string
+  readonly 4?: true
+  readonly 6?: true
+  readonly timeout: number
+  readonly verbose?: true
+  readonly quiet?: true
+}
+
+/** Defines the options of a command that opens a tunnel. */
+export function addTunnelOptions(command: Command): Command {
+  return command
+    .option(
+      '-c, --config <file>',
+      'configuration in the format of wg-quick; - reads it from stdin (default: $TUNLESS_CONFIG)',
+    )
+    .option('--private-key-file <file>', 'private key for a configuration without one (default: $TUNLESS_PRIVATE_KEY)')
+    .addOption(new Option('-4', 'reach endpoints over IPv4 only').conflicts('6'))
+    .addOption(new Option('-6', 'reach endpoints over IPv6 only').conflicts('4'))
+    .addOption(
+      new Option(
+        '--timeout <time>',
+        'for the first handshake, and apart for each dial: seconds, or 500ms, 2m; 0 waits without end',
+      )
+        .argParser(readDuration)
+        .default(20_000, '20'),
+    )
+    .addOption(new Option('-v, --verbose', 'say more').conflicts('quiet'))
+    .addOption(new Option('-q, --quiet', 'say nothing but errors').conflicts('verbose'))
+    .passThroughOptions()
+}
+
+export function tunnelOptions(flags: TunnelFlags): ConfOptions & { family?: 4 | 6; timeout: number } {
+  const family = flags[4] ? 4 : flags[6] ? 6 : undefined
+  return {
+    ...(flags.config !== undefined && { file: flags.config }),
+    ...(flags.privateKeyFile !== undefined && { privateKeyFile: flags.privateKeyFile }),
+    ...(family !== undefined && { family }),
+    timeout: flags.timeout,
+  }
+}
+
+export function logLevel(flags: { verbose?: true; quiet?: true }): LogLevel {
+  return flags.quiet ? 'quiet' : flags.verbose ? 'verbose' : 'normal'
+}

@@ -1,0 +1,59 @@
+// Packet memory: one fixed array in which every packet of a tunnel lives, cut into slots of one size. A packet is
+// an offset into it, never an object: a view per packet costs more than all of its header handling.
+
+/** A slot's number is its byte offset in `u8`, a multiple of 16. Who receives a slot frees it. */
+export interface PacketMemory {
+  readonly u8: Uint8Array
+  readonly u32: Uint32Array
+  readonly view: DataView
+  /** Bytes in a slot, a multiple of 16. */
+  readonly slotSize: number
+  /** Slots in all. */
+  readonly capacity: number
+  /** Slots handed out and not yet freed. */
+  readonly inUse: number
+  /** Offset of a free slot, its content arbitrary; {@link noSlot} if there is none. */
+  alloc(): number
+  /** Gives a slot back. Freeing a slot that is not in use throws: it is a bug of the caller, never of the network. */
+  free(slot: number): void
+}
+
+export const noSlot = -1
+
+/** Default size of a tunnel's packet memory, in bytes. Pages that were never used cost nothing. */
+export const defaultMemoryBytes = 64 * 1024 * 1024
+
+/** Lays slots over `buffer`; the last ones freed are the first to be used again, so few pages are ever touched. */
+export function createPacketMemory(buffer: ArrayBuffer, slotSize: number, start = 0): PacketMemory {
+  if (slotSize <= 0 || slotSize % 16 !== 0) throw new RangeError(`slot size ${slotSize} is not a multiple of 16`)
+  const u8 = new Uint8Array(buffer)
+  const capacity = Math.floor((u8.length - start) / slotSize)
+  const freed = new Int32Array(capacity)
+  const used = new Uint8Array(capacity)
+  let freedCount = 0
+  let fresh = 0 // slots from here on were never handed out
+  return {
+    u8,
+    u32: new Uint32Array(buffer),
+    view: new DataView(buffer),
+    slotSize,
+    capacity,
+    get inUse() {
+      return fresh - freedCount
+    },
+    alloc() {
+      let index: number
+      if (freedCount > 0) index = freed[--freedCount] as number
+      else if (fresh < capacity) index = fresh++
+      else return noSlot
+      used[index] = 1
+      return start + index * slotSize
+    },
+    free(slot) {
+      const index = (slot - start) / slotSize
+      if (used[index] !== 1) throw new Error(`slot ${slot} is not in use`)
+      used[index] = 0
+      freed[freedCount++] = index
+    },
+  }
+}

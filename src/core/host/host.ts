@@ -1,0 +1,136 @@
+// A host without a kernel: joins a WireGuard device and a TCP/IP stack over one packet memory. The stack knows no peers and
+// the device no sockets; a peer's id is the stack's path number. Sans-IO: every input takes `now`, every output goes to the
+// sink, and after each input the owner calls flush() once a turn and handleTimeout() at nextDeadline().
+import type { Endpoint, Prefix } from '../base/address.js'
+import { defaultMemoryBytes, type PacketMemory } from '../base/packet-memory.js'
+import type { Crypto } from '../crypto/crypto.js'
+import type { CongestionControlFactory } from '../netstack/congestion.js'
+import type { StackLimits } from '../netstack/limits.js'
+import { Stack } from '../netstack/stack.js'
+import type { Timers } from '../wireguard/constants.js'
+import { Device, type DeviceEvent, type DeviceLimits, type PeerChange } from '../wireguard/device.js'
+import { createKeyedHash } from './keyed-hash.js'
+import { slotSizeFor } from './slot-size.js'
+
+export interface HostSink {
+  /** A datagram for the network: `memory.u8[slot … slot + length)`. The slot is given away. */
+  sendDatagram(slot: number, length: number, endpoint: Endpoint): void
+  /** What the device saw, after the stack was told. */
+  report(event: DeviceEvent): void
+}
+
+export interface HostOptions {
+  readonly crypto: Crypto
+  /** Fills `bytes` from a secure source. */
+  readonly random: (bytes: Uint8Array) => void
+  readonly privateKey: Uint8Array
+  /** Own addresses in the tunnel. */
+  readonly addresses: readonly Prefix[]
+  readonly peers?: readonly PeerChange[]
+  /** Largest inner packet, in bytes. */
+  readonly mtu: number
+  readonly sink: HostSink
+  /** Monotonic milliseconds at the start. */
+  readonly now: number
+  /** Size of the packet memory, 64 MiB by default. */
+  readonly memoryBytes?: number
+  readonly congestion?: CongestionControlFactory
+  /** Shortened in tests only. */
+  readonly timers?: Partial<Timers>
+  readonly deviceLimits?: Partial<DeviceLimits>
+  readonly stackLimits?: Partial<StackLimits>
+}
+
+export class Host {
+  readonly memory: PacketMemory
+  readonly device: Device
+  readonly stack: Stack
+  #now: number
+
+  constructor(options: HostOptions) {
+    const { crypto, random, sink } = options
+    this.#now = options.now
+    this.memory = crypto.createMemory(options.memoryBytes ?? defaultMemoryBytes, slotSizeFor(options.mtu))
+    this.device = new Device({
+      crypto,
+      memory: this.memory,
+      random,
+      mtu: options.mtu,
+      sink: {
+        sendDatagram: sink.sendDatagram,
+        deliverPacket: (slot, offset, length, peer) =>
+          this.stack.handlePacket(slot, offset, length, peer.id, this.#now),
+        report: event => {
+          this.#tellStack(event)
+          sink.report(event)
+        },
+      },
+      ...(options.timers && { timers: options.timers }),
+      ...(options.deviceLimits && { limits: options.deviceLimits }),
+    })
+    this.stack = new Stack({
+      memory: this.memory,
+      random,
+      keyedHash: createKeyedHash(crypto, random),
+      addresses: options.addresses,
+      mtu: options.mtu,
+      route: (bytes, offset, length) => this.device.route(bytes, offset, length)?.id ?? -1,
+      pathReady: path => {
+        const peer = this.device.peerById(path)
+        return peer !== undefined && this.device.canSend(peer, this.#now)
+      },
+      wakePath: (path, now) => {
+        const peer = this.device.peerById(path)
+        if (peer !== undefined) this.device.initiate(peer, now)
+      },
+      sink: {
+        sendPacket: (slot, offset, length, path, now) => {
+          const peer = this.device.peerById(path)
+          if (peer === undefined) this.memory.free(slot)
+          else this.device.sendPacket(slot, offset, length, peer, now)
+        },
+      },
+      ...(options.congestion && { congestion: options.congestion }),
+      ...(options.stackLimits && { limits: options.stackLimits }),
+    })
+    this.device.setPrivateKey(options.privateKey, options.now)
+    for (const peer of options.peers ?? []) this.device.setPeer(peer, options.now)
+  }
+
+  #tellStack(event: DeviceEvent): void {
+    if (event.type === 'session') this.stack.handlePathUp(event.peer.id, this.#now)
+    else if (event.type === 'heard') this.stack.handlePathHeard(event.peer.id, this.#now)
+    else if (event.type === 'gave-up') this.stack.handlePathDown(event.peer.id, this.#now)
+  }
+
+  /** A datagram from `source` stands at `memory.u8[slot … slot + length)`. The slot is given away. */
+  handleDatagram(slot: number, length: number, source: Endpoint, now: number): void {
+    this.#now = now
+    this.device.handleDatagram(slot, length, source, now)
+  }
+
+  /** Does what is due at `now`; `wall` is milliseconds since 1970, for the timestamps of handshakes alone. */
+  handleTimeout(now: number, wall: number): void {
+    this.#now = now
+    this.stack.handleTimeout(now)
+    this.device.handleTimeout(now, wall)
+  }
+
+  /** When to call {@link handleTimeout}: monotonic milliseconds, `Infinity` if nothing is pending. */
+  nextDeadline(): number {
+    return Math.min(this.device.nextDeadline(), this.stack.nextDeadline())
+  }
+
+  /** Once a turn: up to `budget` packets leave, then sockets hear what happened. True if there is more to do. */
+  flush(now: number, budget: number): boolean {
+    this.#now = now
+    return this.stack.flush(now, budget)
+  }
+
+  /** Resets every connection, sends that, and forgets all keys. */
+  close(now: number): void {
+    this.#now = now
+    this.stack.close(now)
+    this.device.stop(now)
+  }
+}

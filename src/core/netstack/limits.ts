@@ -1,0 +1,64 @@
+// Every bound of the stack, with its default. Each can be set by `limits`.
+
+export interface StackLimits {
+  /** TCP connections of all states but TIME-WAIT; beyond it a SYN is dropped and connect() throws EMFILE. */
+  readonly connections: number
+  /** Half-open connections of a listener without a backlog of its own. */
+  readonly backlog: number
+  /** Connections in TIME-WAIT; the oldest makes room. */
+  readonly timeWait: number
+  /** Connections whose owner let go and that are not closed yet; beyond it they are reset. */
+  readonly orphans: number
+  /** Bytes received and not yet read that a connection's window starts with and grows to. */
+  readonly receiveBuffer: number
+  readonly maxReceiveBuffer: number
+  /** Bytes written and not yet acknowledged that a connection may hold at first and at most. */
+  readonly sendBuffer: number
+  readonly maxSendBuffer: number
+  /** Share of packet memory that segments received out of order may hold, over all connections. */
+  readonly reassemblyShare: number
+  /** Bytes of send queues kept for reuse. */
+  readonly sendPool: number
+  /** Datagrams and small replies (RST, ICMP) that wait for a flush. */
+  readonly outputQueue: number
+  /** Datagrams that wait for one path. */
+  readonly pathQueue: number
+  readonly udpSockets: number
+  /** Datagrams and bytes that a UDP socket holds between two flushes. */
+  readonly udpQueue: number
+  readonly udpQueueBytes: number
+  readonly pings: number
+  /** RSTs and ICMP errors a second, each. */
+  readonly repliesPerSecond: number
+  /** Challenge ACKs a second over all connections (RFC 5961, 7); the number in force is random around it. */
+  readonly challengeAcksPerSecond: number
+  /** Ports that are taken when none is asked for, both included. */
+  readonly firstEphemeralPort: number
+  readonly lastEphemeralPort: number
+}
+
+const KiB = 1024
+const MiB = 1024 * KiB
+
+export const defaultLimits: StackLimits = {
+  connections: 65536,
+  backlog: 1024,
+  timeWait: 32768,
+  orphans: 8192,
+  receiveBuffer: 256 * KiB,
+  maxReceiveBuffer: 32 * MiB,
+  sendBuffer: 256 * KiB,
+  maxSendBuffer: 32 * MiB,
+  reassemblyShare: 0.5,
+  sendPool: 4 * MiB,
+  outputQueue: 1024,
+  pathQueue: 64,
+  udpSockets: 16384,
+  udpQueue: 256,
+  udpQueueBytes: 512 * KiB,
+  pings: 1024,
+  repliesPerSecond: 1000,
+  challengeAcksPerSecond: 1000,
+  firstEphemeralPort: 32768,
+  lastEphemeralPort: 65535,
+}

@@ -1,0 +1,78 @@
+// NewReno's window: slow start and congestion avoidance (RFC 5681) counted in bytes (RFC 3465). In recovery it stands
+// still at the threshold; the connection works with an estimate of what is in flight (RFC 6675), not with inflation.
+import type { AckSample, CongestionControl, CongestionStart } from './congestion.js'
+
+/** RFC 6928. */
+const restartSegments = 10
+
+class NewReno implements CongestionControl {
+  readonly name = 'newreno'
+  readonly pacingRate = Infinity
+  window: number
+  slowStartThreshold = Infinity
+  #segmentSize: number
+  /** Bytes acknowledged towards the next segment of growth. */
+  #credit = 0
+  #priorWindow = 0
+  #priorThreshold = 0
+
+  constructor(start: CongestionStart) {
+    this.#segmentSize = start.segmentSize
+    this.window = start.initialWindow
+  }
+
+  onAck(sample: AckSample): void {
+    let grown = sample.acknowledged
+    if (!sample.windowLimited || grown === 0) return
+    if (this.window < this.slowStartThreshold) {
+      const inSlowStart = Math.min(grown, this.slowStartThreshold - this.window)
+      this.window += inSlowStart
+      grown -= inSlowStart
+    }
+    if (sample.recovering) return
+    this.#credit += grown
+    while (this.#credit >= this.window) {
+      this.#credit -= this.window
+      this.window += this.#segmentSize
+    }
+  }
+
+  onLoss(outstanding: number): void {
+    this.#reduce(outstanding)
+    this.window = this.slowStartThreshold
+  }
+
+  onRecovered(): void {}
+
+  onTimeout(outstanding: number): void {
+    this.#reduce(outstanding)
+    this.window = this.#segmentSize
+  }
+
+  onIdle(): void {
+    // RFC 5681, 4.1: what was learnt of the path is old.
+    this.window = Math.min(this.window, restartSegments * this.#segmentSize)
+    this.#credit = 0
+  }
+
+  onSpurious(): void {
+    this.window = Math.max(this.window, this.#priorWindow)
+    this.slowStartThreshold = this.#priorThreshold
+  }
+
+  setSegmentSize(bytes: number): void {
+    this.window = Math.max(bytes, Math.floor(this.window / this.#segmentSize) * bytes)
+    this.#segmentSize = bytes
+  }
+
+  #reduce(outstanding: number): void {
+    this.#priorWindow = this.window
+    this.#priorThreshold = this.slowStartThreshold
+    this.slowStartThreshold = Math.max(Math.floor(outstanding / 2), 2 * this.#segmentSize)
+    this.#credit = 0
+  }
+}
+
+export function createNewReno(start: CongestionStart): CongestionControl {
+  return new NewReno(start)
+}

@@ -1,0 +1,211 @@
+// Echo requests of ours (RFC 792, RFC 4443 4.1) and who waits for their replies.
+import type { IpAddress } from '../base/address.js'
+import { notScheduled } from '../base/deadline-heap.js'
+import { noSlot } from '../base/packet-memory.js'
+import {
+  echoType,
+  type IcmpHeader,
+  type IcmpKind,
+  icmpHeaderLength,
+  type QuotedPacket,
+  writeIcmpHeader,
+} from '../wire/icmp.js'
+import {
+  type AddressWords,
+  type IpHeader,
+  ipHeaderLength,
+  isMapped,
+  protocolIcmp,
+  protocolIcmpv6,
+  sameWords,
+  wordsOf,
+  writeIpHeader,
+} from '../wire/ip.js'
+import type { StackContext, Timed } from './context.js'
+import { defaultHopLimit, packetHeadroom } from './output.js'
+import type { PathWaiter } from './paths.js'
+import { codeOf } from './tcp/icmp-error.js'
+import { type Ping, type PingOptions, type PingResult, StackError } from './types.js'
+
+const defaultSize = 56
+const defaultTimeout = 5000
+
+export class PingTable {
+  readonly context: StackContext
+  readonly identifier: number
+  readonly #waiting = new Map<number, EchoRequest>()
+  #done: EchoRequest[] = []
+  #nextSequence: number
+
+  constructor(context: StackContext) {
+    this.context = context
+    this.identifier = context.random.below(0x10000)
+    this.#nextSequence = context.random.below(0x10000)
+  }
+
+  get wantsFlush(): boolean {
+    return this.#done.length > 0
+  }
+
+  start(address: IpAddress, options: PingOptions, done: (result: PingResult) => void, now: number): Ping {
+    const { context } = this
+    context.now = now
+    const remote = wordsOf(address)
+    const local = context.sourceFor(remote)
+    if (local === undefined) throw new StackError('ENETUNREACH', 'no own address of that family')
+    const path = context.routeTo(remote)
+    if (path === -1) throw new StackError('ENETUNREACH', 'no route to the address')
+    if (this.#waiting.size >= context.limits.pings) throw new StackError('EMFILE', 'too many pings')
+    const size = options.size ?? defaultSize
+    const headers = ipHeaderLength(isMapped(local) ? 4 : 6) + icmpHeaderLength
+    if (!(size >= 0 && headers + size <= context.paths.mtu(path, now))) {
+      throw new StackError('EINVAL', 'the size does not fit in a packet')
+    }
+    while (this.#waiting.has(this.#nextSequence)) this.#nextSequence = (this.#nextSequence + 1) & 0xffff
+    const sequence = this.#nextSequence
+    this.#nextSequence = (sequence + 1) & 0xffff
+    const request = new EchoRequest(this, local, remote, path, sequence, size, options.timeout ?? defaultTimeout, done)
+    this.#waiting.set(sequence, request)
+    request.start(now)
+    return request
+  }
+
+  handleReply(ip: IpHeader, h: IcmpHeader, now: number): void {
+    const request = h.identifier === this.identifier ? this.#waiting.get(h.sequence) : undefined
+    if (request === undefined || !sameWords(request.remote, ip.source)) {
+      this.context.counters.icmpIgnored++
+      return
+    }
+    request.finish({ rtt: now - request.sentAt, ttl: ip.hopLimit })
+  }
+
+  /** True if the quoted packet is a request that waits. */
+  handleError(quoted: QuotedPacket, kind: IcmpKind): boolean {
+    const { view } = this.context.memory
+    if (view.getUint16(quoted.payload + 4) !== this.identifier) return false
+    const request = this.#waiting.get(view.getUint16(quoted.payload + 6))
+    if (request === undefined || !sameWords(request.remote, quoted.destination)) return false
+    request.finish({ error: codeOf(kind) })
+    return true
+  }
+
+  forget(request: EchoRequest): void {
+    this.#waiting.delete(request.sequence)
+  }
+
+  report(request: EchoRequest): void {
+    this.#done.push(request)
+  }
+
+  runEvents(): void {
+    const done = this.#done
+    this.#done = []
+    for (const request of done) request.tell()
+  }
+
+  close(): void {
+    for (const request of [...this.#waiting.values()]) request.finish({ error: 'ECONNABORTED' })
+  }
+}
+
+class EchoRequest implements Ping, Timed, PathWaiter {
+  heapIndex = notScheduled.heapIndex
+  deadline = notScheduled.deadline
+  readonly remote: AddressWords
+  readonly sequence: number
+  sentAt = 0
+  readonly #table: PingTable
+  readonly #local: AddressWords
+  readonly #path: number
+  readonly #size: number
+  readonly #timeout: number
+  readonly #done: (result: PingResult) => void
+  #result: PingResult | undefined
+
+  constructor(
+    table: PingTable,
+    local: AddressWords,
+    remote: AddressWords,
+    path: number,
+    sequence: number,
+    size: number,
+    timeout: number,
+    done: (result: PingResult) => void,
+  ) {
+    this.#table = table
+    this.#local = local
+    this.remote = remote
+    this.#path = path
+    this.sequence = sequence
+    this.#size = size
+    this.#timeout = timeout
+    this.#done = done
+  }
+
+  start(now: number): void {
+    const { paths, deadlines } = this.#table.context
+    deadlines.set(this, now + this.#timeout)
+    if (paths.ready(this.#path)) this.#send(now)
+    else paths.wait(this.#path, this, now)
+  }
+
+  cancel(): void {
+    this.#leave()
+    this.#result = undefined
+  }
+
+  pathUp(now: number): void {
+    this.#table.context.deadlines.set(this, now + this.#timeout)
+    this.#send(now)
+  }
+
+  pathDown(): void {
+    this.finish({ error: 'EHOSTUNREACH' })
+  }
+
+  handleDeadline(): void {
+    this.finish({ error: 'ETIMEDOUT' })
+  }
+
+  finish(result: PingResult): void {
+    this.#leave()
+    this.#result = result
+    this.#table.report(this)
+  }
+
+  /** The table's: the turn ends. */
+  tell(): void {
+    if (this.#result !== undefined) this.#done(this.#result)
+    this.#result = undefined
+  }
+
+  #leave(): void {
+    const { paths, deadlines } = this.#table.context
+    this.#table.forget(this)
+    deadlines.cancel(this)
+    paths.forget(this.#path, this)
+  }
+
+  #send(now: number): void {
+    const { memory, output, counters } = this.#table.context
+    this.sentAt = now
+    const slot = memory.alloc()
+    if (slot === noSlot) {
+      // As if it were lost: the deadline tells.
+      counters.noSlot++
+      return
+    }
+    const version = isMapped(this.#local) ? 4 : 6
+    const packet = slot + packetHeadroom
+    const message = packet + ipHeaderLength(version)
+    const body = message + icmpHeaderLength
+    for (let i = 0; i < this.#size; i++) memory.u8[body + i] = i
+    const rest = (this.#table.identifier << 16) | this.sequence
+    const type = echoType(version, false) << 8
+    writeIcmpHeader(memory, message, version, type, rest, this.#size, this.#local, this.remote)
+    const length = icmpHeaderLength + this.#size
+    const protocol = version === 4 ? protocolIcmp : protocolIcmpv6
+    writeIpHeader(memory, packet, version, length, protocol, defaultHopLimit, this.#local, this.remote)
+    output.enqueue(slot, body + this.#size - packet, this.#path)
+  }
+}

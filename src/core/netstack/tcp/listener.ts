@@ -1,0 +1,99 @@
+// Listeners by port and address, and the bound on connections that are half open.
+import { type AddressWords, sameWords } from '../../wire/ip.js'
+import type { TcpConnection, TcpEvents, TcpListener } from '../types.js'
+import { abort } from './close.js'
+import { stateClosed } from './states.js'
+import type { Tcb } from './tcb.js'
+
+export class Listener implements TcpListener {
+  readonly port: number
+  /** undefined: any of our addresses. */
+  readonly address: AddressWords | undefined
+  readonly backlog: number
+  readonly halfOpen = new Set<Tcb>()
+  readonly accept: (connection: TcpConnection) => TcpEvents
+  closed = false
+  readonly #table: ListenerTable
+
+  constructor(
+    table: ListenerTable,
+    address: AddressWords | undefined,
+    port: number,
+    backlog: number,
+    accept: (connection: TcpConnection) => TcpEvents,
+  ) {
+    this.#table = table
+    this.address = address
+    this.port = port
+    this.backlog = backlog
+    this.accept = accept
+  }
+
+  close(): void {
+    this.#table.close(this)
+  }
+}
+
+export class ListenerTable {
+  readonly #byPort = new Map<number, Listener[]>()
+
+  /** The listener for a destination: one on that address before one on any. */
+  find(address: AddressWords, port: number): Listener | undefined {
+    const listeners = this.#byPort.get(port)
+    if (listeners === undefined) return undefined
+    let any: Listener | undefined
+    for (const listener of listeners) {
+      if (listener.address === undefined) any = listener
+      else if (sameWords(listener.address, address)) return listener
+    }
+    return any
+  }
+
+  /** Whether a listener on the same address, or on any where that is asked for, holds the port. */
+  isTaken(address: AddressWords | undefined, port: number): boolean {
+    for (const listener of this.#byPort.get(port) ?? []) {
+      if (address === undefined || listener.address === undefined || sameWords(listener.address, address)) return true
+    }
+    return false
+  }
+
+  add(listener: Listener): void {
+    const listeners = this.#byPort.get(listener.port)
+    if (listeners === undefined) this.#byPort.set(listener.port, [listener])
+    else listeners.push(listener)
+  }
+
+  close(listener: Listener): void {
+    if (listener.closed) return
+    listener.closed = true
+    const left = (this.#byPort.get(listener.port) ?? []).filter(other => other !== listener)
+    if (left.length === 0) this.#byPort.delete(listener.port)
+    else this.#byPort.set(listener.port, left)
+    for (const c of [...listener.halfOpen]) abort(c, undefined, c.layer.context.now)
+  }
+
+  closeAll(): void {
+    for (const listeners of [...this.#byPort.values()]) for (const listener of listeners) this.close(listener)
+  }
+
+  get size(): number {
+    let size = 0
+    for (const listeners of this.#byPort.values()) size += listeners.length
+    return size
+  }
+
+  /** The handshake of `c` is done, and the turn ends: its owner learns of it, if it still stands. */
+  accept(c: Tcb): void {
+    const listener = c.listener
+    this.leave(c)
+    if (listener === undefined || c.stateCode === stateClosed) return
+    c.layer.context.counters.tcpAccepts++
+    c.events = listener.accept(c as Tcb & TcpConnection)
+  }
+
+  /** `c` is not half open any more. */
+  leave(c: Tcb): void {
+    c.listener?.halfOpen.delete(c)
+    c.listener = undefined
+  }
+}

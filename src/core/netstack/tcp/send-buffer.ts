@@ -1,0 +1,9 @@
+// How much may be written ahead: twice the congestion window, between two bounds, so that the window is the limit and
+// never the writer (RFC 9293 leaves it open; Linux's tcp_sndbuf_expand).
+import type { Tcb } from './tcb.js'
+
+export function sendBufferOf(c: Tcb): number {
+  const { sendBuffer, maxSendBuffer } = c.layer.context.limits
+  const window = c.congestion === undefined ? 0 : c.congestion.window
+  return Math.min(maxSendBuffer, Math.max(sendBuffer, 2 * window))
+}

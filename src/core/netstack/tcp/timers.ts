@@ -1,0 +1,96 @@
+// What is due on a connection: retransmission (RFC 6298, 5.4 to 5.7), probes of a closed window (RFC 9293, 3.8.6.1), a
+// delayed ACK, keepalive (RFC 9293, 3.8.4), the end of a dial or of an orphan.
+
+import { abort, remove } from './close.js'
+import { keepAliveInterval, keepAliveProbes, maxRetransmits, maxSynRetransmits } from './constants.js'
+import { timeoutLoss } from './recovery.js'
+import { stateClosed, stateEstablished } from './states.js'
+import type { Tcb } from './tcb.js'
+import { startRetransmitTimer } from './transmit.js'
+
+export function handleTcbDeadline(c: Tcb, now: number): void {
+  if (c.stateCode === stateClosed) return
+  if (c.lifetimeAt <= now) {
+    expire(c, now)
+    return
+  }
+  if (c.ackAt <= now) {
+    c.ackAt = Infinity
+    c.ackNow = true
+    c.layer.wantSend(c)
+  }
+  if (c.retransmitAt <= now) retransmitTimeout(c, now)
+  if (c.keepAliveAt <= now) keepAlive(c, now)
+  c.layer.schedule(c)
+}
+
+/** A dial took too long, or an orphan made no progress. */
+function expire(c: Tcb, now: number): void {
+  if (c.stateCode < stateEstablished) remove(c, 'ETIMEDOUT')
+  else abort(c, 'ETIMEDOUT', now)
+}
+
+function retransmitTimeout(c: Tcb, now: number): void {
+  c.retransmitAt = Infinity
+  if (c.stateCode < stateEstablished) resendSyn(c)
+  else if (c.persisting || c.sndWnd === 0) probeWindow(c, now)
+  else if (c.outstanding > 0) timeout(c, now)
+}
+
+function resendSyn(c: Tcb): void {
+  if (c.synRetransmits >= maxSynRetransmits) {
+    remove(c, c.softError ?? 'ETIMEDOUT')
+    return
+  }
+  c.synRetransmits++
+  c.synResent = true
+  c.rto.backoff++
+  c.retransmits++
+  c.synDue = true
+  c.layer.context.counters.tcpRetransmits++
+  c.layer.wantSend(c)
+}
+
+function timeout(c: Tcb, now: number): void {
+  c.timeouts++
+  c.layer.context.counters.tcpTimeouts++
+  if (c.retransmitsInARow >= maxRetransmits) {
+    abort(c, c.softError ?? 'ETIMEDOUT', now)
+    return
+  }
+  timeoutLoss(c, c.retransmitsInARow === 0, now)
+  c.retransmitsInARow++
+  c.rto.backoff++
+  startRetransmitTimer(c, now)
+  c.layer.wantSend(c)
+}
+
+/** The window is closed or silly: a probe is due. It sets the timer when it leaves. */
+function probeWindow(c: Tcb, now: number): void {
+  if (c.probesUnanswered >= maxRetransmits) {
+    abort(c, c.softError ?? 'ETIMEDOUT', now)
+    return
+  }
+  c.persisting = true
+  c.probeDue = true
+  c.layer.wantSend(c)
+}
+
+function keepAlive(c: Tcb, now: number): void {
+  const silence = now - c.heardAt
+  if (silence < c.keepAliveIdle) {
+    c.keepAliveSent = 0
+    c.keepAliveAt = c.heardAt + c.keepAliveIdle
+    return
+  }
+  if (c.keepAliveSent >= keepAliveProbes) {
+    abort(c, 'ETIMEDOUT', now)
+    return
+  }
+  c.keepAliveAt = now + keepAliveInterval
+  // Data in flight asks the same question already.
+  if (c.outstanding > 0) return
+  c.keepAliveSent++
+  c.keepAliveDue = true
+  c.layer.wantSend(c)
+}

@@ -1,0 +1,222 @@
+// What a connection sends when it is its turn: SYN, lost segments, new data as the windows allow, ACKs (RFC 9293, 3.8.6;
+// RFC 5681; RFC 6675's order).
+import { flagFin, flagPsh } from '../../wire/tcp.js'
+import { maxOverride, minOverride } from './constants.js'
+import { sendSegment, sendSyn } from './segment.js'
+import { seqDiff } from './sequence.js'
+import {
+  stateCloseWait,
+  stateEstablished,
+  stateFinWait1,
+  stateLastAck,
+  stateSynReceived,
+  stateSynSent,
+} from './states.js'
+import type { Tcb } from './tcb.js'
+
+/** Why {@link transmit} came to its end. */
+export const transmitDone = 0
+export const transmitMore = 1
+export const transmitNoSlot = 2
+
+let budgetLeft = 0
+
+/** Packets that the last call of {@link transmit} left of its budget. */
+export function transmitBudgetLeft(): number {
+  return budgetLeft
+}
+
+/** Sends at most `budget` packets of `c`. */
+export function transmit(c: Tcb, budget: number, now: number): number {
+  budgetLeft = budget
+  if (c.stateCode < stateEstablished) return transmitHandshake(c, now)
+  // Duplicate ACKs and SACK leave as segments of their own: data carries neither.
+  let result = c.ackNow && (c.acksDue > 0 || c.reassembly.count > 0) ? sendAcks(c, now) : transmitDone
+  if (result === transmitDone && c.probeDue) result = sendProbe(c, now)
+  if (result === transmitDone && c.keepAliveDue) result = sendKeepAlive(c, now)
+  if (result === transmitDone) result = retransmitLost(c, now)
+  if (result === transmitDone && c.board.lostBytes === 0) result = sendNew(c, now)
+  if (result === transmitDone && c.ackNow) result = sendAcks(c, now)
+  if (c.outstanding > 0 && c.retransmitAt === Infinity) startRetransmitTimer(c, now)
+  c.layer.schedule(c)
+  return result
+}
+
+function transmitHandshake(c: Tcb, now: number): number {
+  if (!c.synDue) return transmitDone
+  if (c.stateCode !== stateSynSent && c.stateCode !== stateSynReceived) return transmitDone
+  if (!sendSyn(c, now)) return transmitNoSlot
+  budgetLeft--
+  c.synDue = false
+  if (!c.synResent) c.lastSentAt = now
+  c.retransmitAt = now + c.rto.interval
+  c.layer.schedule(c)
+  return transmitDone
+}
+
+/** Starts the timer for what is in flight. */
+export function startRetransmitTimer(c: Tcb, now: number): void {
+  c.persisting = false
+  c.retransmitAt = now + c.rto.interval
+}
+
+/** The ACK that is due, several where each duplicate counts. */
+function sendAcks(c: Tcb, now: number): number {
+  let due = Math.max(1, c.acksDue)
+  while (due > 0) {
+    if (budgetLeft <= 0) {
+      c.acksDue = due
+      c.ackNow = true
+      return transmitMore
+    }
+    if (!sendSegment(c, c.sndNxt, 0, 0, 0, now)) {
+      c.acksDue = due
+      c.ackNow = true
+      return transmitNoSlot
+    }
+    budgetLeft--
+    due--
+  }
+  c.acksDue = 0
+  return transmitDone
+}
+
+function retransmitLost(c: Tcb, now: number): number {
+  const board = c.board
+  // A closed window: the persist timer sends what is to be sent.
+  while (board.lostBytes > 0 && c.sndWnd > 0) {
+    if (budgetLeft <= 0) return transmitMore
+    const record = board.nextLost()
+    if (record < 0) return transmitDone
+    const inFlight = c.inFlight
+    if (!c.retransmitNow && inFlight > 0 && inFlight + board.lengthOf(record) > windowOf(c)) {
+      c.windowLimitedUntil = c.sndNxt
+      return transmitDone
+    }
+    if (!resend(c, record, now)) return transmitNoSlot
+    c.retransmitNow = false
+  }
+  return transmitDone
+}
+
+/** Sends a segment in flight once more. False if there is no slot. */
+export function resend(c: Tcb, record: number, now: number): boolean {
+  const board = c.board
+  const sequence = board.sequenceOf(record)
+  const end = board.endOf(record)
+  const hasFin = c.finSent && end === c.sndNxt
+  const length = seqDiff(end, sequence) - (hasFin ? 1 : 0)
+  if (!sendSegment(c, sequence, hasFin ? flagFin | flagPsh : flagPsh, seqDiff(sequence, c.sndUna), length, now)) {
+    return false
+  }
+  budgetLeft--
+  board.resent(record, now)
+  c.retransmits++
+  c.layer.context.counters.tcpRetransmits++
+  c.lastSentAt = now
+  if (record === board.head) startRetransmitTimer(c, now)
+  return true
+}
+
+function windowOf(c: Tcb): number {
+  return c.congestion === undefined ? 0 : c.congestion.window
+}
+
+function sendNew(c: Tcb, now: number): number {
+  if (c.finSent || (c.stateCode !== stateEstablished && c.stateCode !== stateCloseWait)) return transmitDone
+  if (c.outstanding === 0 && c.unsent > 0 && c.lastSentAt > 0) {
+    const idle = now - c.lastSentAt
+    if (idle > c.rto.interval) c.congestion?.onIdle(idle, now)
+  }
+  for (;;) {
+    const outstanding = c.outstanding
+    const unsent = c.unsent
+    if (unsent === 0 && !c.finQueued) return transmitDone
+    const room = c.sndWnd - outstanding
+    let length = Math.min(unsent, c.segmentSize)
+    if (length > room) {
+      length = room
+      // A silly window (RFC 9293, 3.8.6.2.1) waits for more, with a timer where nothing else would tell.
+      if (length <= 0 || length < c.maxSndWnd / 2) {
+        if (outstanding === 0) startPersistTimer(c, now, length > 0)
+        return transmitDone
+      }
+    } else if (length === 0 && room <= 0) {
+      if (outstanding === 0) startPersistTimer(c, now, false)
+      return transmitDone
+    }
+    // Nagle (RFC 9293, 3.7.4), where it is asked for.
+    if (length < c.segmentSize && length === unsent && outstanding > 0 && !c.noDelay && !c.finQueued)
+      return transmitDone
+    const inFlight = c.inFlight
+    if (inFlight > 0 && inFlight + length > windowOf(c)) {
+      c.windowLimitedUntil = c.sndNxt
+      return transmitDone
+    }
+    if (budgetLeft <= 0) return transmitMore
+    const fin = c.finQueued && length === unsent && room > length
+    if (!sendData(c, length, fin, now)) return transmitNoSlot
+    if (fin) return transmitDone
+  }
+}
+
+/** Sends the next `length` bytes for the first time. False if there is no slot. */
+export function sendData(c: Tcb, length: number, fin: boolean, now: number): boolean {
+  const position = c.outstanding
+  const flags = (fin ? flagFin : 0) | (position + length === c.sendQueue.length ? flagPsh : 0)
+  if (!sendSegment(c, c.sndNxt, flags, position, length, now)) return false
+  budgetLeft--
+  const size = fin ? length + 1 : length
+  c.board.sent(c.sndNxt, size, now)
+  c.sndNxt = (c.sndNxt + size) | 0
+  c.bytesSent += length
+  c.lastSentAt = now
+  if (fin) {
+    c.finSent = true
+    c.stateCode = c.stateCode === stateCloseWait ? stateLastAck : stateFinWait1
+    c.layer.finLeft(c, now)
+  }
+  return true
+}
+
+/** Nothing is in flight and the window lets nothing out: probe it, or send a small segment after a while. */
+function startPersistTimer(c: Tcb, now: number, silly: boolean): void {
+  if (c.persisting) return
+  c.persisting = true
+  const wait = silly ? Math.min(maxOverride, Math.max(minOverride, c.rto.interval)) : c.rto.doubled(c.probes)
+  c.retransmitAt = now + wait
+}
+
+/**
+ * Probes a closed window with a byte that counts as sent (peers limit their answers to empty probes), or sends what a
+ * silly window lets through after all.
+ */
+function sendProbe(c: Tcb, now: number): number {
+  if (budgetLeft <= 0) return transmitMore
+  const unsent = c.finSent ? 0 : c.unsent
+  if (c.outstanding > 0) {
+    if (!resend(c, c.board.head, now)) return transmitNoSlot
+  } else if (unsent > 0) {
+    if (!sendData(c, Math.max(1, Math.min(unsent, c.sndWnd, c.segmentSize)), false, now)) return transmitNoSlot
+  } else if (c.finQueued && !c.finSent) {
+    if (!sendData(c, 0, true, now)) return transmitNoSlot
+  }
+  c.probeDue = false
+  if (c.sndWnd > 0) {
+    startRetransmitTimer(c, now)
+    return transmitDone
+  }
+  c.probes++
+  c.probesUnanswered++
+  c.retransmitAt = now + c.rto.doubled(c.probes)
+  return transmitDone
+}
+
+/** Asks an idle peer whether it is there, by a segment it must answer (RFC 9293, 3.8.4). */
+function sendKeepAlive(c: Tcb, now: number): number {
+  if (budgetLeft <= 0) return transmitMore
+  if (!sendSegment(c, (c.sndNxt - 1) | 0, 0, 0, 0, now)) return transmitNoSlot
+  budgetLeft--
+  c.keepAliveDue = false
+  return transmitDone
+}

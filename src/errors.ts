@@ -1,0 +1,92 @@
+// Errors a person meets. Sockets speak Node's own codes (ECONNREFUSED …); everything else is a TunnelError, whose
+// `code` is stable and whose message names the cause and the next thing to try. docs/errors.md is generated from this table.
+
+/** Every code, with what it means and what to do. The text is documentation; the message of an error is more precise. */
+export const errorCodes = {
+  CONFIG_UNREADABLE: {
+    means: 'The configuration, a key file or another input file cannot be read.',
+    remedy: 'Check the path and its permissions.',
+  },
+  CONFIG_INVALID: {
+    means: 'The configuration has a line that cannot be used. The message names file, line, the thing and the remedy.',
+    remedy: 'Correct that line.',
+  },
+  CONFIG_NO_PRIVATE_KEY: {
+    means: 'Neither the configuration nor the environment nor a key file gives a private key.',
+    remedy: 'Add PrivateKey, set TUNLESS_PRIVATE_KEY, or pass --private-key-file.',
+  },
+  USAGE: {
+    means: 'The command line, or an argument of a call, cannot be used.',
+    remedy: 'See --help, or the documentation of the call.',
+  },
+  TUNNEL_KEY_IN_USE: {
+    means: 'Another process of this user already runs a tunnel with this private key.',
+    remedy: 'Stop the process that the message names, use its tunnel, or give this one a key of its own.',
+  },
+  TUNNEL_CLOSED: {
+    means: 'The tunnel was closed before, or while, this was asked of it.',
+    remedy: 'Open a new tunnel.',
+  },
+  CONTROL_DIRECTORY_UNSAFE: {
+    means: 'The directory for control sockets belongs to someone else or is open to others.',
+    remedy: 'Remove it, or set XDG_RUNTIME_DIR to a private directory.',
+  },
+  UDP_BIND_FAILED: {
+    means: 'The UDP socket of the tunnel cannot be bound; most often ListenPort is taken.',
+    remedy: 'Stop the other program, or choose another ListenPort (0 takes a free one).',
+  },
+  LISTEN_FAILED: {
+    means: 'A local port of -D or -L cannot be listened on.',
+    remedy: 'Stop the other program, or choose another port (0 takes a free one).',
+  },
+  PROXY_NOT_LOOPBACK: {
+    means: 'A proxy without credentials was asked for on an address that other hosts can reach.',
+    remedy: 'Bind it to 127.0.0.1 or [::1].',
+  },
+  ENDPOINT_UNRESOLVED: {
+    means: "The name in a peer's Endpoint has no address.",
+    remedy: "Check the name and this host's DNS.",
+  },
+  HANDSHAKE_TIMEOUT: {
+    means: 'No peer completed a handshake in time. The message says what was sent and what was heard.',
+    remedy: 'Check the keys, the endpoint and whether UDP may leave this host.',
+  },
+  TARGET_REFUSED: {
+    means: 'The tunnel stands; the target refused the connection.',
+    remedy: 'Check that the service runs and listens on the address in the tunnel.',
+  },
+  TARGET_TIMEOUT: {
+    means: 'The tunnel stands; the target did not answer in time.',
+    remedy: "Check the target's address and firewall, and the routes back to this tunnel's address.",
+  },
+  TARGET_UNREACHABLE: {
+    means: 'The tunnel stands; a host behind it says that the target cannot be reached.',
+    remedy: "Check the target's address and the routes of the peer.",
+  },
+  NO_ROUTE: {
+    means: "No peer's AllowedIPs cover the address.",
+    remedy: 'Use an address from the AllowedIPs, or extend them.',
+  },
+  UNKNOWN_HOST: {
+    means: "The name is neither a peer's Name nor a Host of the configuration.",
+    remedy: 'Use an address, or add Name or Host to the configuration.',
+  },
+  READY_FILE_FAILED: {
+    means: 'The file of --ready-file cannot be written.',
+    remedy: 'Check its directory.',
+  },
+} as const
+
+/** Stable, machine-readable reason of a {@link TunnelError}. */
+export type TunnelErrorCode = keyof typeof errorCodes
+
+/** An error of the tunnel itself, with a stable `code` and a message that names the cause and the next thing to try. */
+export class TunnelError extends Error {
+  override readonly name = 'TunnelError'
+  readonly code: TunnelErrorCode
+
+  constructor(code: TunnelErrorCode, message: string, options?: { cause?: unknown }) {
+    super(message, options)
+    this.code = code
+  }
+}

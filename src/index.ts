@@ -1,0 +1,11 @@
+// The public API of tunless: WireGuard tunnels from inside a Node process.
+export type { Config } from './core/config/config.js'
+export { parseConfig } from './core/config/config.js'
+export { TunnelError, type TunnelErrorCode } from './errors.js'
+export type { DatagramSocket } from './node/datagram.js'
+export type { ConfigSource } from './node/load-config.js'
+export { openTunnel } from './node/open.js'
+export type { PingOptions, PingResult } from './node/ping.js'
+export type { TunnelServer, TunnelServerOptions } from './node/server.js'
+export type { TunnelSocket, TunnelSocketOptions } from './node/socket.js'
+export type { PeerInfo, Ready, ReadyOptions, Tunnel, TunnelOptions } from './node/tunnel.js'

@@ -1,0 +1,112 @@
+// The side of the control socket that joins a tunnel which another process runs.
+import { connect, type Socket } from 'node:net'
+import { join } from 'node:path'
+import type { Duplex } from 'node:stream'
+import { findDirectories, here, keyName, type Surroundings } from './directory.js'
+import { Lease } from './lease.js'
+import { goneError, longestReply, type Request, readLine, readReply, writeLine } from './protocol.js'
+import { isComplete } from './relay.js'
+
+/** How long a running process may take to answer before it counts as stuck, ms. A dial takes as long as it takes. */
+const answerTimeout = 10_000
+
+/** A tunnel of another process. It goes on at least until {@link JoinedTunnel.leave}. */
+export interface JoinedTunnel {
+  /** The process that runs it. */
+  readonly pid: number
+  /** Resolves when the process that runs it has ended or closed it. */
+  readonly closed: Promise<void>
+  /**
+   * A connection through it. Rejects with the dial's own error (a TunnelError, or a socket's code), with TUNNEL_CLOSED when the
+   * process ended, or with the signal's reason. `timeout`: ms, 0 waits forever.
+   */
+  dial(host: string, port: number, options?: { timeout?: number; signal?: AbortSignal }): Promise<Duplex>
+  status(): Promise<Record<string, unknown>>
+  /** Ends the hold on the tunnel; connections that still run go on to their own end. */
+  leave(): void
+}
+
+/**
+ * Joins the tunnel that a process of this user runs with this key; undefined if none does.
+ * Rejects with CONTROL_DIRECTORY_UNSAFE.
+ */
+export async function joinTunnel(
+  publicKey: Uint8Array,
+  surroundings: Surroundings = here,
+): Promise<JoinedTunnel | undefined> {
+  for (const directory of findDirectories(surroundings)) {
+    const path = join(directory, keyName(publicKey))
+    const joined = await joinAt(path)
+    if (joined !== undefined) return joined
+  }
+  return undefined
+}
+
+async function joinAt(path: string): Promise<JoinedTunnel | undefined> {
+  let joined: Asked
+  try {
+    joined = await ask(path, { op: 'join' }, AbortSignal.timeout(answerTimeout))
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'TUNNEL_CLOSED') return undefined
+    throw error
+  }
+  const { socket } = joined
+  const lease = new Lease(socket)
+  const closed = new Promise<void>(resolve => socket.once('close', () => resolve()))
+  socket.unref()
+  let dials = 0
+  return {
+    pid: Number(joined.reply.pid),
+    closed,
+    dial: async (host, port, { timeout, signal } = {}) => {
+      const number = dials++
+      const request: Request = { op: 'dial', host, port, lease: String(joined.reply.lease), dial: number }
+      const { socket: connection } = await ask(path, timeout === undefined ? request : { ...request, timeout }, signal)
+      lease.add(number, {
+        cut() {
+          connection.destroy(cutError())
+          lease.tell('cut', number) // The other side waits for that: it cannot see a close after an end.
+        },
+      })
+      connection.once('finish', () => lease.tell('end', number))
+      connection.once('close', () => lease.remove(number, !isComplete(connection)))
+      return connection
+    },
+    status: async () => {
+      const { reply, socket: asked } = await ask(path, { op: 'status' }, AbortSignal.timeout(answerTimeout))
+      asked.destroy()
+      const { ok: _, ...status } = reply
+      return status
+    },
+    leave: () => lease.leave(),
+  }
+}
+
+function cutError(): NodeJS.ErrnoException {
+  return Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET', syscall: 'read' })
+}
+
+interface Asked {
+  readonly socket: Socket
+  readonly reply: Record<string, unknown>
+}
+
+/** Sends a request and reads the reply. Rejects with TUNNEL_CLOSED where nobody answers. */
+async function ask(path: string, request: Request, signal?: AbortSignal): Promise<Asked> {
+  signal?.throwIfAborted()
+  const socket = connect({ path, allowHalfOpen: true })
+  let failure: unknown
+  socket.on('error', error => {
+    failure ??= error
+  })
+  writeLine(socket, request)
+  const line = await readLine(socket, longestReply, signal)
+  try {
+    if (line !== undefined) return { socket, reply: readReply(line) }
+    signal?.throwIfAborted()
+    throw goneError(failure)
+  } catch (error) {
+    socket.destroy()
+    throw error
+  }
+}

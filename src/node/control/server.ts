@@ -1,0 +1,186 @@
+// The side of the control socket that runs the tunnel: answers requests and carries the connections of those who joined.
+import { randomBytes } from 'node:crypto'
+import type { Duplex } from 'node:stream'
+import { Lease } from './lease.js'
+import { type DialRequest, longestRequest, parseRequest, type Reply, readLine, refusal, writeLine } from './protocol.js'
+import { breakOff, relay } from './relay.js'
+
+export interface ControlDialOptions {
+  /** Aborts when the client went away. */
+  readonly signal: AbortSignal
+  /** Bounds the dial, ms; 0 waits forever. Where the client gave none, the dialer's own default holds. */
+  readonly timeout?: number
+}
+
+/** What the tunnel does for those who join it. */
+export interface ControlHandlers {
+  /** Resolves with the connected stream; rejects with an error whose `code` and `message` the client gets. */
+  dial(host: string, port: number, options: ControlDialOptions): Promise<Duplex>
+  /** Plain data for `status`. */
+  status(): Record<string, unknown>
+}
+
+export interface ControlLimits {
+  /** Connections to the control socket at once. */
+  readonly clients: number
+  /** How long a client may take to send its request, ms. */
+  readonly requestTimeout: number
+}
+
+export const defaultLimits: ControlLimits = { clients: 4096, requestTimeout: 10_000 }
+
+/** How long a client may take to close a dial that it was told is broken, ms. */
+const noticeTimeout = 2000
+
+export class ControlServer {
+  readonly #handlers: ControlHandlers
+  readonly #limits: ControlLimits
+  readonly #clients = new Set<Duplex>()
+  readonly #leases = new Map<string, Lease>()
+  readonly #waiting = new Set<() => void>()
+  #joined = 0
+
+  constructor(handlers: ControlHandlers, limits: ControlLimits = defaultLimits) {
+    this.#handlers = handlers
+    this.#limits = limits
+  }
+
+  /** Clients that hold the tunnel: joined, dialing or connected. */
+  get joined(): number {
+    return this.#joined
+  }
+
+  /** Resolves when no client holds the tunnel; at once if none does. */
+  async idle(): Promise<void> {
+    while (this.#joined > 0) await new Promise<void>(resolve => this.#waiting.add(resolve))
+  }
+
+  /** Breaks off every client. */
+  close(): void {
+    for (const client of this.#clients) client.destroy()
+  }
+
+  /** Serves one client until it is gone. The stream must keep its writable side open after a read end (`allowHalfOpen`). */
+  async serve(stream: Duplex): Promise<void> {
+    stream.on('error', () => {})
+    this.#clients.add(stream)
+    try {
+      if (this.#clients.size > this.#limits.clients)
+        finish(stream, { ok: false, code: 'EMFILE', message: 'too many clients at once on the control socket' })
+      else await this.#answer(stream)
+    } finally {
+      this.#clients.delete(stream)
+    }
+  }
+
+  async #answer(stream: Duplex): Promise<void> {
+    const line = await readLine(stream, longestRequest, AbortSignal.timeout(this.#limits.requestTimeout))
+    const request = line === undefined ? undefined : parseRequest(line)
+    if (request === undefined) {
+      finish(stream, {
+        ok: false,
+        code: 'USAGE',
+        message: 'not a request of this protocol; is the other side another version of tunless?',
+      })
+    } else if (request.op === 'status') {
+      finish(stream, { ...this.#handlers.status(), ok: true, pid: process.pid })
+    } else if (request.op === 'join') {
+      await this.#hold(() => this.#keep(stream))
+    } else {
+      await this.#hold(() => this.#dial(stream, request))
+    }
+  }
+
+  async #hold(serve: () => Promise<void>): Promise<void> {
+    this.#joined++
+    try {
+      await serve()
+    } finally {
+      this.#joined--
+      if (this.#joined === 0) {
+        for (const wake of this.#waiting) wake()
+        this.#waiting.clear()
+      }
+    }
+  }
+
+  async #keep(stream: Duplex): Promise<void> {
+    const name = randomBytes(8).toString('hex')
+    writeLine(stream, { ok: true, pid: process.pid, lease: name })
+    this.#leases.set(name, new Lease(stream))
+    await closed(stream)
+    this.#leases.delete(name)
+  }
+
+  async #dial(stream: Duplex, { host, port, timeout, lease: name, dial }: DialRequest): Promise<void> {
+    const gone = new AbortController()
+    const abort = () => gone.abort()
+    const look = () => stream.read(0) // An end is noticed only while reading.
+    stream.on('readable', look).on('end', abort).on('close', abort)
+    let far: Duplex
+    try {
+      const options = { signal: gone.signal, ...(timeout !== undefined && { timeout }) }
+      far = await this.#handlers.dial(host, port, options)
+    } catch (error) {
+      finish(stream, refusal(error))
+      return
+    }
+    stream.off('readable', look).off('end', abort).off('close', abort)
+    if (gone.signal.aborted) {
+      breakOff(far)
+      stream.destroy()
+      return
+    }
+    const lease = name === undefined ? undefined : this.#leases.get(name)
+    writeLine(stream, { ok: true })
+    await this.#carry(stream, far, lease, dial)
+  }
+
+  async #carry(near: Duplex, far: Duplex, lease: Lease | undefined, dial = 0): Promise<void> {
+    let endIsMeant = lease === undefined
+    let passEnd: (() => void) | undefined
+    let timer: NodeJS.Timeout | undefined
+    lease?.add(dial, {
+      cut() {
+        breakOff(far)
+        near.destroy()
+      },
+      ended() {
+        endIsMeant = true
+        passEnd?.()
+      },
+    })
+    await relay(near, far, {
+      endFar(end) {
+        if (endIsMeant) end()
+        else passEnd = end
+      },
+      breakNear() {
+        if (near.destroyed) return
+        if (lease === undefined) {
+          near.destroy()
+          return
+        }
+        // The client closes it when it has read the notice: an end that came before that would be taken for a good one.
+        lease.tell('cut', dial)
+        timer = setTimeout(() => near.destroy(), noticeTimeout).unref()
+      },
+    })
+    clearTimeout(timer)
+    lease?.remove(dial, false)
+  }
+}
+
+/** The last word: the client gets the line if its socket takes it, and no time. */
+function finish(stream: Duplex, reply: Reply): void {
+  if (stream.destroyed) return
+  writeLine(stream, reply)
+  stream.end(() => stream.destroy())
+}
+
+function closed(stream: Duplex): Promise<void> {
+  return new Promise(resolve => {
+    if (stream.destroyed) resolve()
+    else stream.once('close', () => resolve())
+  })
+}

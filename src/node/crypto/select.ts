@@ -1,0 +1,56 @@
+// Which backend a tunnel uses: the one that was named, else the fastest that this runtime has.
+import { createRequire } from 'node:module'
+import type { Crypto } from '../../core/crypto/crypto.js'
+import { createNobleCrypto, type NobleX25519 } from '../../core/crypto/noble/noble.js'
+import { nodeCrypto } from './node.js'
+
+export type CryptoName = 'node' | 'noble'
+
+const backends = new Map<CryptoName, Crypto>()
+
+/** The backend called `name`, or the fastest one. Throws RangeError for an unknown name. */
+export function selectCrypto(name?: CryptoName): Crypto {
+  const chosen = name ?? (nodeCryptoWorks() ? 'node' : 'noble')
+  let crypto = backends.get(chosen)
+  if (crypto === undefined) {
+    crypto = create(chosen)
+    backends.set(chosen, crypto)
+  }
+  return crypto
+}
+
+function create(name: CryptoName): Crypto {
+  switch (name) {
+    case 'node':
+      return nodeCrypto
+    case 'noble':
+      return createNobleCrypto(loadX25519())
+    default:
+      throw new RangeError(`there is no crypto backend '${name}': use 'node' or 'noble'`)
+  }
+}
+
+/** Loaded only here, since most processes never need it and it is a third of the start-up time. */
+function loadX25519(): NobleX25519 {
+  const require = createRequire(import.meta.url)
+  return (require('@noble/curves/ed25519.js') as typeof import('@noble/curves/ed25519.js')).x25519
+}
+
+let works: boolean | undefined
+
+/** Some builds of OpenSSL, and FIPS mode, lack X25519 or ChaCha20-Poly1305. */
+function nodeCryptoWorks(): boolean {
+  works ??= probe()
+  return works
+}
+
+function probe(): boolean {
+  const bytes = new Uint8Array(32).fill(9)
+  try {
+    const key = nodeCrypto.privateKey(bytes)
+    nodeCrypto.seal(bytes, bytes.subarray(0, 12), bytes, bytes)
+    return nodeCrypto.dh(key, key.publicKey) !== undefined
+  } catch {
+    return false
+  }
+}

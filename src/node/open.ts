@@ -1,0 +1,75 @@
+// openTunnel: reads the configuration, claims its key, binds the sockets.
+import { once } from 'node:events'
+import type { Duplex } from 'node:stream'
+import { decodeKey } from '../core/base/base64.js'
+import type { Config } from '../core/config/config.js'
+import { TunnelError } from '../errors.js'
+import { type ControlDialOptions, claimKey } from './control.js'
+import { selectCrypto } from './crypto/select.js'
+import { type ConfigSource, loadConfig } from './load-config.js'
+import { defaultReadyTimeout, Tunnel, type TunnelOptions } from './tunnel.js'
+import { withResolvers } from './with-resolvers.js'
+
+/**
+ * Opens a tunnel; resolves when its UDP sockets are bound. `source` is a path, a file: URL, `{ text }`, or a parsed
+ * configuration. Rejects with CONFIG_UNREADABLE, CONFIG_INVALID, CONFIG_NO_PRIVATE_KEY, TUNNEL_KEY_IN_USE,
+ * CONTROL_DIRECTORY_UNSAFE, UDP_BIND_FAILED, or the signal's reason.
+ */
+export async function openTunnel(source: ConfigSource, options: TunnelOptions = {}): Promise<Tunnel> {
+  const { signal } = options
+  signal?.throwIfAborted()
+  const warnings: string[] = []
+  const config = await loadConfig(source, message => warnings.push(message))
+  const privateKey = choosePrivateKey(config, options.privateKey)
+  const crypto = selectCrypto(options.crypto)
+  const handle = crypto.privateKey(privateKey)
+  const publicKey = handle.publicKey.slice()
+  handle.wipe()
+
+  const { promise: opened, resolve, reject } = withResolvers<Tunnel>()
+  opened.catch(() => {}) // Those who joined meanwhile hear of it too.
+  const claim = await claimKey(publicKey, {
+    dial: async (host, port, dialing) => dialFor(await opened, host, port, dialing),
+    status: () => ({ publicKey: Buffer.from(publicKey).toString('base64') }),
+  })
+  if (claim.warning !== undefined) warnings.push(claim.warning)
+  try {
+    signal?.throwIfAborted()
+    const tunnel = await Tunnel.open(config, privateKey, options, claim)
+    resolve(tunnel)
+    if (signal?.aborted) {
+      await tunnel.close()
+      throw signal.reason
+    }
+    for (const warning of warnings) tunnel.warn(warning)
+    return tunnel
+  } catch (error) {
+    reject(error)
+    await claim.release()
+    throw error
+  }
+}
+
+function choosePrivateKey(config: Config, given: string | undefined): Uint8Array {
+  if (given === undefined) {
+    if (config.interface.privateKey !== undefined) return config.interface.privateKey
+    throw new TunnelError(
+      'CONFIG_NO_PRIVATE_KEY',
+      `${config.source} has no PrivateKey: add it, set TUNLESS_PRIVATE_KEY, pass --private-key-file, or give openTunnel the option privateKey`,
+    )
+  }
+  const key = decodeKey(given.trim())
+  if (key !== undefined) return key
+  throw new TunnelError(
+    'CONFIG_INVALID',
+    `the private key given is not one (${given.trim().length} characters, where 44 of base64 are wanted): make one with \`tunless genkey\``,
+  )
+}
+
+/** A connection for another process that joined this tunnel. */
+async function dialFor(tunnel: Tunnel, host: string, port: number, dialing: ControlDialOptions): Promise<Duplex> {
+  const { signal, timeout = defaultReadyTimeout } = dialing
+  const socket = tunnel.connect({ host, port, signal, timeout, allowHalfOpen: true })
+  await once(socket, 'connect')
+  return socket
+}

@@ -1,0 +1,52 @@
+// One ICMP or ICMPv6 echo through the tunnel, as a promise with Node's error codes.
+import { formatAddress, type IpAddress } from '../core/base/address.js'
+import type { StackPort } from './stack-port.js'
+
+/** How long an answer is waited for by default, ms. */
+const defaultPingTimeout = 10_000
+
+export interface PingOptions {
+  /** Bytes of payload, 56 by default as ping(8) has it. */
+  size?: number
+  /** ms. */
+  timeout?: number
+  signal?: AbortSignal
+}
+
+export interface PingResult {
+  /** ms. */
+  readonly rtt: number
+  /** Time to live, or hop limit, of the answer. */
+  readonly ttl: number
+  /** The address that answered. */
+  readonly address: string
+}
+
+export function ping(port: StackPort, host: string, options: PingOptions): Promise<PingResult> {
+  const { signal, timeout = defaultPingTimeout, size = 56 } = options
+  return new Promise((resolve, reject) => {
+    signal?.throwIfAborted()
+    const [address] = port.lookup(host) as [IpAddress]
+    const onAbort = () => {
+      echo.cancel()
+      reject(signal?.reason)
+    }
+    const echo = port.stack.ping(
+      address,
+      { size, timeout },
+      result => {
+        signal?.removeEventListener('abort', onAbort)
+        if ('error' in result) reject(pingError(result.error, address))
+        else resolve({ rtt: result.rtt, ttl: result.ttl, address: formatAddress(address) })
+      },
+      port.now(),
+    )
+    signal?.addEventListener('abort', onAbort)
+    port.changed()
+  })
+}
+
+function pingError(code: string, address: IpAddress): Error {
+  const text = formatAddress(address)
+  return Object.assign(new Error(`ping ${code} ${text}`), { code, syscall: 'ping', address: text })
+}

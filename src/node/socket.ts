@@ -1,0 +1,300 @@
+// A TCP connection through the tunnel with the face of Node's net.Socket: same states, events and their order, errors and
+// options. Behaviour follows Node 20's lib/net.js; one test runs the same assertions against both.
+import { addAbortSignal } from 'node:stream'
+import { type Endpoint, formatAddress, type IpAddress } from '../core/base/address.js'
+import type { TcpConnection } from '../core/netstack/stack.js'
+import { ConnectionStream } from './connection-stream.js'
+import { type AddressInfo, addressFamily, addressInfo, Dial, type TunnelConnectOptions } from './dial.js'
+import { checkTimeout, ioError, type SocketError, usageError } from './socket-error.js'
+import type { ConnectionEvents } from './socket-events.js'
+import type { StackPort } from './stack-port.js'
+
+/** A slab of the stack fills it; net's own 16 KiB would push back four times a slab. */
+const defaultHighWaterMark = 64 * 1024
+/** What a Node timer holds, ms. */
+const longestTimeout = 2 ** 31 - 1
+/** How long Linux waits before it probes an idle connection, ms: `setKeepAlive(true)` without a delay. */
+const defaultKeepAliveDelay = 7_200_000
+
+export interface TunnelSocketOptions {
+  /** Keep the own side open when the other has ended; false by default, as in net. */
+  allowHalfOpen?: boolean | undefined
+  /** Destroys the socket when aborted, before it is connected or after. */
+  signal?: AbortSignal | undefined
+  noDelay?: boolean | undefined
+  keepAlive?: boolean | undefined
+  /** ms. */
+  keepAliveInitialDelay?: number | undefined
+  /** Bytes buffered each way before push-back, 64 KiB by default. */
+  highWaterMark?: number | undefined
+}
+
+/** Told when a socket that it accepted is gone. */
+export interface SocketParent {
+  handleSocketGone(): void
+}
+
+/** See {@link https://nodejs.org/api/net.html#class-netsocket}. Only Nagle's delay differs: it is off by default. */
+export class TunnelSocket extends ConnectionStream {
+  /** As set by {@link TunnelSocket.setTimeout}, ms. */
+  timeout: number | undefined = undefined
+  /** For http, which sets it on the sockets it is given. */
+  server: unknown = null
+  readonly #signal: AbortSignal | undefined
+  #parent: SocketParent | undefined
+  #dial: Dial | undefined
+  #ref = true
+  #held = false
+  #noDelay: boolean | undefined
+  #keepAliveDelay: number | undefined
+  #timer: NodeJS.Timeout | undefined
+  #queuedBefore = 0
+
+  /** @internal Not connected yet. */
+  constructor(stackPort: StackPort, options: TunnelSocketOptions = {}) {
+    super(stackPort, options.allowHalfOpen ?? false, options.highWaterMark ?? defaultHighWaterMark)
+    this.#signal = options.signal
+    this.#noDelay = options.noDelay
+    if (options.keepAlive) this.setKeepAlive(true, options.keepAliveInitialDelay)
+    if (options.signal !== undefined) addAbortSignal(options.signal, this)
+  }
+
+  /** @internal A socket over a connection that a listener accepted. */
+  static accepted(
+    stackPort: StackPort,
+    connection: TcpConnection,
+    events: ConnectionEvents,
+    parent: SocketParent,
+    options: TunnelSocketOptions & { pause: boolean },
+  ): TunnelSocket {
+    const socket = new TunnelSocket(stackPort, options)
+    socket.#parent = parent
+    socket.adopt(connection, events)
+    if (options.pause) socket.pause()
+    socket.start()
+    return socket
+  }
+
+  /** Dials. Misuse throws; a failure comes as 'error'. `host` must be given: nothing in a tunnel is `localhost`. */
+  connect(options: TunnelConnectOptions, listener?: () => void): this
+  connect(port: number, host: string, listener?: () => void): this
+  connect(first: TunnelConnectOptions | number, second?: string | (() => void), third?: () => void): this {
+    const options = typeof first === 'object' ? first : { port: first, host: second as string }
+    const listener = typeof second === 'function' ? second : third
+    const dial = new Dial(this.stackPort, options, this)
+    if (this.destroyed) {
+      // As in net, a closed socket may be used again; one that was aborted stays so.
+      if (!this.closeEmitted || this.#signal?.aborted) return this
+      this.revive()
+    }
+    if (listener !== undefined) this.once('connect', listener)
+    if (this.connecting || this.connection !== undefined) return this.destroy(ioError('EISCONN', 'connect'))
+    this.connecting = true
+    this.#dial = dial
+    this.#hold()
+    this.touch()
+    process.nextTick(() => {
+      if (this.#dial === dial) dial.start()
+    })
+    return this
+  }
+
+  /** @internal */
+  protected override adopt(connection: TcpConnection, events: ConnectionEvents): void {
+    super.adopt(connection, events)
+    if (this.#noDelay !== undefined) connection.setNoDelay(this.#noDelay)
+    if (this.#keepAliveDelay !== undefined) connection.setKeepAlive(true, this.#keepAliveDelay, this.stackPort.now())
+    this.#hold()
+  }
+
+  /** @internal */
+  protected override letGo(): void {
+    clearTimeout(this.#timer)
+    this.#dial?.cancel()
+    this.#dial = undefined
+    this.#release()
+    this.#parent?.handleSocketGone()
+    this.#parent = undefined
+  }
+
+  /** @internal */
+  handleLookup(error: SocketError | null, address: IpAddress | undefined, host: string): void {
+    this.emit('lookup', error, address && formatAddress(address), address && addressFamily(address), host)
+  }
+
+  /** @internal */
+  handleAttempt({ address, port }: Endpoint): void {
+    this.emit('connectionAttempt', formatAddress(address), port, addressFamily(address))
+  }
+
+  /** @internal */
+  handleFailedAttempt({ address, port }: Endpoint, error: SocketError): void {
+    this.emit('connectionAttemptFailed', formatAddress(address), port, addressFamily(address), error)
+  }
+
+  /** @internal */
+  handleFailed(error: SocketError): void {
+    this.#dial = undefined
+    this.destroy(error)
+  }
+
+  /** @internal */
+  handleDialed(connection: TcpConnection, events: ConnectionEvents): void {
+    this.#dial = undefined
+    this.connecting = false
+    this.adopt(connection, events)
+    this.touch()
+    this.emit('connect')
+    this.emit('ready')
+    this.start()
+  }
+
+  override write(chunk: unknown, callback?: (error?: Error | null) => void): boolean
+  override write(chunk: unknown, encoding?: BufferEncoding, callback?: (error?: Error | null) => void): boolean
+  override write(chunk: unknown, second?: unknown, third?: (error?: Error | null) => void): boolean {
+    if (this.writableEnded && this.readableEnded && !this.allowHalfOpen && !this.destroyed) {
+      const error = usageError('EPIPE', 'This socket has been ended by the other party')
+      const callback = typeof second === 'function' ? second : third
+      if (callback !== undefined) process.nextTick(callback, error)
+      this.destroy(error)
+      return false
+    }
+    return super.write(chunk, second as BufferEncoding, third)
+  }
+
+  /** Ends, and destroys once everything written was queued. */
+  destroySoon(): void {
+    if (this.writable) this.end()
+    if (this.writableFinished) this.destroy()
+    else this.once('finish', this.destroy)
+  }
+
+  /** Closes with a RST; a dial under way is given up. */
+  resetAndDestroy(): this {
+    if (this.pending && !this.connecting) return this.destroy(usageError('ERR_SOCKET_CLOSED', 'Socket is closed'))
+    this.resetting = true
+    return this.destroy()
+  }
+
+  /** 'timeout' after `ms` without traffic; 0 turns it off. The socket goes on: it is the listener who ends it. */
+  setTimeout(ms: number, listener?: () => void): this {
+    if (this.destroyed) return this
+    checkTimeout(ms)
+    this.timeout = ms
+    clearTimeout(this.#timer)
+    this.#timer = ms > 0 ? setTimeout(handleIdle, Math.min(ms, longestTimeout), this).unref() : undefined
+    if (listener === undefined) return this
+    return ms > 0 ? this.once('timeout', listener) : this.off('timeout', listener)
+  }
+
+  /** @internal A send queue that drains is traffic too. */
+  handleIdle(): void {
+    const queued = this.connection?.bytesQueued ?? 0
+    if (queued > 0 && queued !== this.#queuedBefore) {
+      this.#queuedBefore = queued
+      this.touch()
+    } else {
+      this.emit('timeout')
+    }
+  }
+
+  /** @internal */
+  protected override touch(): void {
+    this.#timer?.refresh()
+  }
+
+  setNoDelay(on = true): this {
+    this.#noDelay = Boolean(on)
+    this.connection?.setNoDelay(this.#noDelay)
+    return this
+  }
+
+  /** Probes after `initialDelay` ms of silence, two hours by default. */
+  setKeepAlive(on = false, initialDelay = 0): this {
+    const delay = initialDelay > 0 ? initialDelay : defaultKeepAliveDelay
+    this.#keepAliveDelay = on ? delay : undefined
+    this.connection?.setKeepAlive(Boolean(on), delay, this.stackPort.now())
+    if (!this.pending) this.stackPort.changed()
+    return this
+  }
+
+  ref(): this {
+    this.#ref = true
+    if (this.connecting || !this.pending) this.#hold()
+    return this
+  }
+
+  unref(): this {
+    this.#ref = false
+    this.#release()
+    return this
+  }
+
+  #hold(): void {
+    if (this.#held || !this.#ref) return
+    this.#held = true
+    this.stackPort.addRef()
+  }
+
+  #release(): void {
+    if (!this.#held) return
+    this.#held = false
+    this.stackPort.release()
+  }
+
+  /** The own end; empty before the connection stands. The addresses of the last connection stay readable after it. */
+  address(): AddressInfo | Record<string, never> {
+    return this.#local ?? {}
+  }
+
+  get #local(): AddressInfo | undefined {
+    return this.ends && addressInfo(this.ends.localAddress, this.ends.localPort)
+  }
+
+  get #remote(): AddressInfo | undefined {
+    return this.ends && addressInfo(this.ends.remoteAddress, this.ends.remotePort)
+  }
+
+  get localAddress(): string | undefined {
+    return this.#local?.address
+  }
+
+  get localPort(): number | undefined {
+    return this.ends?.localPort
+  }
+
+  get localFamily(): string | undefined {
+    return this.#local?.family
+  }
+
+  get remoteAddress(): string | undefined {
+    return this.#remote?.address
+  }
+
+  get remotePort(): number | undefined {
+    return this.ends?.remotePort
+  }
+
+  get remoteFamily(): string | undefined {
+    return this.#remote?.family
+  }
+
+  /** Not connected yet, or no longer. */
+  get pending(): boolean {
+    return this.connection === undefined
+  }
+
+  get readyState(): 'opening' | 'open' | 'readOnly' | 'writeOnly' | 'closed' {
+    if (this.connecting) return 'opening'
+    if (this.readable) return this.writable ? 'open' : 'readOnly'
+    return this.writable ? 'writeOnly' : 'closed'
+  }
+
+  get bufferSize(): number | undefined {
+    return this.pending ? undefined : this.writableLength
+  }
+}
+
+function handleIdle(socket: TunnelSocket): void {
+  socket.handleIdle()
+}

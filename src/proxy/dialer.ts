@@ -1,0 +1,97 @@
+// What a way in needs from whoever carries its connections: a dialer. The tunnel is one, the host's network could be another,
+// a policy may stand before either; proxies see only this, and why a dial failed.
+import type { Duplex } from 'node:stream'
+
+/** Where a client wants to go: a name or an address without brackets, and a port above 0. */
+export interface Target {
+  readonly host: string
+  readonly port: number
+}
+
+/** A connected socket: net.Socket and TunnelSocket both are. */
+export interface RelaySocket extends Duplex {
+  readonly localAddress?: string | undefined
+  readonly localPort?: number | undefined
+  resetAndDestroy(): unknown
+}
+
+/**
+ * Connects, half-open allowed, and resolves once the connection stands; rejects with the socket's error, or when `signal`
+ * aborts. Who dials bounds the dial in time.
+ */
+export type Dialer = (target: Target, signal: AbortSignal) => Promise<RelaySocket>
+
+/** Makes a Dialer of a `connect` in net's manner: it returns a socket that emits 'connect', or 'error' and 'close'. */
+export function createDialer(connect: (options: Target & { allowHalfOpen: true }) => RelaySocket): Dialer {
+  return ({ host, port }, signal) =>
+    new Promise((resolve, reject) => {
+      signal.throwIfAborted()
+      const socket = connect({ host, port, allowHalfOpen: true })
+      const settle = () => {
+        signal.removeEventListener('abort', abort)
+        socket.off('connect', connected)
+        socket.off('close', closed)
+      }
+      const connected = () => {
+        settle()
+        resolve(socket)
+      }
+      const closed = () => {
+        settle()
+        reject(socket.errored ?? new Error(`the dial to ${formatTarget({ host, port })} was given up`))
+      }
+      const abort = () => {
+        settle()
+        socket.destroy()
+        reject(signal.reason)
+      }
+      signal.addEventListener('abort', abort)
+      socket.once('connect', connected)
+      socket.once('close', closed)
+      // It stays: an error between 'connect' and the relay's first listener is found there as `errored`.
+      socket.on('error', () => {})
+    })
+}
+
+/** Why a dial failed, as far as the ways in tell their clients. */
+export type DialFailure =
+  | 'no-route'
+  | 'unknown-host'
+  | 'unreachable'
+  | 'refused'
+  | 'timeout'
+  | 'no-handshake'
+  | 'denied'
+  | 'failed'
+
+const failures: Readonly<Record<string, DialFailure>> = {
+  // The tunnel's own words, as an error's code or its cause's; they say more than a socket's code.
+  NO_ROUTE: 'no-route',
+  UNKNOWN_HOST: 'unknown-host',
+  HANDSHAKE_TIMEOUT: 'no-handshake',
+  ENDPOINT_UNRESOLVED: 'no-handshake',
+  // Node's codes.
+  EACCES: 'denied',
+  EPERM: 'denied',
+  ENOTFOUND: 'unknown-host',
+  EAI_AGAIN: 'unknown-host',
+  ECONNREFUSED: 'refused',
+  ECONNRESET: 'refused',
+  EHOSTUNREACH: 'unreachable',
+  ENETUNREACH: 'unreachable',
+  ETIMEDOUT: 'timeout',
+}
+
+export function dialFailure(error: unknown): DialFailure {
+  for (const one of [(error as { cause?: unknown } | undefined)?.cause, error]) {
+    const code = (one as { code?: unknown } | undefined)?.code
+    const failure = typeof code === 'string' && Object.hasOwn(failures, code) ? failures[code] : undefined
+    if (failure !== undefined) return failure
+  }
+  return 'failed'
+}
+
+/** `web1:22`, `[fd00::1]:22`. */
+export function formatTarget({ host, port }: Target): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
+}

@@ -1,0 +1,84 @@
+// The public API's types. Compiled by `npm run types` and by vitest's types project; a wrong expectation is an error.
+import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { describe, expectTypeOf, it } from 'vitest'
+import {
+  type Config,
+  openTunnel,
+  type PeerInfo,
+  parseConfig,
+  type Ready,
+  type Tunnel,
+  TunnelError,
+  type TunnelErrorCode,
+  type TunnelSocket,
+} from '../../src/index.js'
+
+describe('openTunnel', () => {
+  it('takes a path, a URL, text or a parsed configuration', () => {
+    expectTypeOf(openTunnel)
+      .parameter(0)
+      .toEqualTypeOf<string | URL | { readonly text: string; readonly name?: string } | Config>()
+    expectTypeOf(parseConfig).returns.toEqualTypeOf<Config>()
+  })
+
+  it('gives a tunnel that `await using` closes', () => {
+    expectTypeOf(openTunnel).returns.resolves.toEqualTypeOf<Tunnel>()
+    expectTypeOf<Tunnel>().toExtend<AsyncDisposable>()
+  })
+
+  it('takes no backend that does not exist', () => {
+    // @ts-expect-error
+    openTunnel('deploy.conf', { crypto: 'rot13' })
+  })
+})
+
+describe('a tunnel', () => {
+  it('says who answered, if anybody was called', () => {
+    expectTypeOf<Tunnel['ready']>().returns.resolves.toEqualTypeOf<Ready>()
+    expectTypeOf<Ready['peer']>().toEqualTypeOf<PeerInfo | undefined>()
+    expectTypeOf<PeerInfo['rtt']>().toEqualTypeOf<number | undefined>()
+  })
+
+  it('connects by options or by port and host, never without a host', () => {
+    expectTypeOf<Tunnel['connect']>().toBeCallableWith({ host: 'web1', port: 22 })
+    expectTypeOf<Tunnel['connect']>().toBeCallableWith(22, 'web1')
+    const tunnel = {} as Tunnel
+    // @ts-expect-error
+    tunnel.connect(22)
+    // @ts-expect-error
+    tunnel.connect({ port: 22 })
+  })
+
+  it('types its events', () => {
+    const tunnel = {} as Tunnel
+    tunnel.on('handshake', peer => expectTypeOf(peer).toEqualTypeOf<PeerInfo>())
+    tunnel.on('warning', message => expectTypeOf(message).toEqualTypeOf<string>())
+  })
+})
+
+describe('a socket', () => {
+  it("is a Duplex with net.Socket's face", () => {
+    expectTypeOf<TunnelSocket>().toExtend<Duplex>()
+    type Face =
+      | 'remoteAddress'
+      | 'remotePort'
+      | 'localPort'
+      | 'setTimeout'
+      | 'setNoDelay'
+      | 'setKeepAlive'
+      | 'ref'
+      | 'unref'
+    expectTypeOf<keyof TunnelSocket>().extract<Face>().toEqualTypeOf<Face>()
+    expectTypeOf<Parameters<TunnelSocket['setTimeout']>[0]>().toEqualTypeOf<Parameters<Socket['setTimeout']>[0]>()
+  })
+})
+
+describe('an error', () => {
+  it('has one of the known codes', () => {
+    expectTypeOf<TunnelError['code']>().toEqualTypeOf<TunnelErrorCode>()
+    expectTypeOf<'HANDSHAKE_TIMEOUT'>().toExtend<TunnelErrorCode>()
+    expectTypeOf<'SOMETHING_ELSE'>().not.toExtend<TunnelErrorCode>()
+    expectTypeOf(new TunnelError('USAGE', 'say what')).toExtend<Error>()
+  })
+})

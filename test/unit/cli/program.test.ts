@@ -1,0 +1,132 @@
+import { CommanderError } from 'commander'
+import { beforeEach, describe, expect, it, vi } from 'vitest'
+import { createProgram } from '../../../src/cli/main.js'
+
+const up = vi.hoisted(() => vi.fn(async () => {}))
+const nc = vi.hoisted(() => vi.fn(async () => 0))
+vi.mock('../../../src/app/up.js', () => ({ up }))
+vi.mock('../../../src/app/nc.js', () => ({ nc }))
+
+/** Runs a command line; returns its exit code and what commander said on stderr. */
+async function run(...argv: string[]): Promise<{ code: number | undefined; said: string; printed: string }> {
+  let code: number | undefined
+  let said = ''
+  let printed = ''
+  const program = createProgram(finished => {
+    code = finished
+  })
+  for (const command of [program, ...program.commands]) {
+    command.configureOutput({
+      writeErr: text => {
+        said += text
+      },
+      writeOut: text => {
+        printed += text
+      },
+    })
+  }
+  try {
+    await program.parseAsync(['node', 'tunless', ...argv])
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error
+    code = error.exitCode === 0 ? 0 : 2
+  }
+  return { code, said, printed }
+}
+
+beforeEach(() => {
+  up.mockClear()
+  nc.mockClear()
+})
+
+describe('tunless up', () => {
+  it('takes what it is given', async () => {
+    const { code } = await run(
+      ...['up', '-c', 'a.conf', '-D', '1080', '-L', '1:a:2', '-L', '[::1]:3:b:4', '-6', '-q', '--timeout', '500ms'],
+      ...['--ready-file', 'ready.json', '--private-key-file', 'key'],
+    )
+    expect(code).toBe(0)
+    expect(up).toHaveBeenCalledExactlyOnceWith({
+      file: 'a.conf',
+      privateKeyFile: 'key',
+      family: 6,
+      timeout: 500,
+      level: 'quiet',
+      socks: { host: '127.0.0.1', port: 1080 },
+      forwards: [
+        { host: '127.0.0.1', port: 1, target: { host: 'a', port: 2 } },
+        { host: '::1', port: 3, target: { host: 'b', port: 4 } },
+      ],
+      readyFile: 'ready.json',
+    })
+  })
+
+  it('waits 20 s and takes what is there by default', async () => {
+    await run('up')
+    expect(up).toHaveBeenCalledExactlyOnceWith({ timeout: 20_000, level: 'normal', forwards: [] })
+  })
+
+  it.each([
+    [['up', '-4', '-6'], /'-4' cannot be used with option '-6'/],
+    [['up', '-v', '-q'], /cannot be used with/],
+    [['up', '--timeout', '5x'], /argument '5x' is invalid\. write seconds/],
+    [['up', '-D', 'x'], /'x' is not a port/],
+    [['up', '-L', '80:web1'], /write \[BIND:\]PORT:HOST:HOSTPORT/],
+    [['up', '--daemon'], /unknown option '--daemon'/],
+    [['up', 'extra'], /too many arguments/],
+    [['up', '-c'], /argument missing/],
+    [['upp'], /unknown command 'upp'/],
+    [['--config', 'x'], /unknown option '--config'/],
+  ])('refuses %j with exit code 2 and the way to the help', async (argv, message) => {
+    const { code, said } = await run(...argv)
+    expect(code).toBe(2)
+    expect(said).toMatch(message)
+    expect(said).toMatch(/^tunless: /)
+    expect(said).toMatch(/^See tunless( up)? --help\.$/m)
+    expect(up).not.toHaveBeenCalled()
+  })
+})
+
+describe('tunless nc', () => {
+  it('takes a host and a port', async () => {
+    await run('nc', '-c', 'a.conf', '-4', 'web1', '22')
+    const options = { file: 'a.conf', family: 4, timeout: 20_000, level: 'normal', host: 'web1', port: 22 }
+    expect(nc).toHaveBeenCalledExactlyOnceWith(options, expect.any(Function))
+  })
+
+  it('ends its options at the first operand, or at --', async () => {
+    expect((await run('nc', '--', 'web1', '22')).code).toBe(0)
+    const late = await run('nc', 'web1', '22', '-v')
+    expect(late.code).toBe(2)
+    expect(late.said).toContain('too many arguments')
+    expect(nc).toHaveBeenCalledTimes(1)
+  })
+
+  it.each([
+    [['nc', 'web1'], /missing required argument 'port'/],
+    [['nc', 'web1', '0'], /'0' is not a port/],
+    [['nc', 'web 1', '22'], /'web 1' is not a host/],
+  ])('refuses %j', async (argv, message) => {
+    const { code, said } = await run(...argv)
+    expect(code).toBe(2)
+    expect(said).toMatch(message)
+  })
+
+  it('returns the exit code of its connection', async () => {
+    nc.mockResolvedValueOnce(1)
+    expect((await run('nc', 'web1', '22')).code).toBe(1)
+  })
+})
+
+describe('help and version', () => {
+  it('are printed with exit code 0', async () => {
+    expect(await run('-V')).toMatchObject({ code: 0, printed: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) })
+    for (const argv of [['-h'], ['up', '--help'], ['nc', '-h'], ['init', '--help']]) {
+      expect(await run(...argv)).toMatchObject({ code: 0, said: '', printed: expect.stringMatching(/^Usage: tunless/) })
+    }
+  })
+
+  it('is shown on stderr with exit code 2 where no command is given', async () => {
+    expect(await run()).toMatchObject({ code: 2, printed: '', said: expect.stringContaining('Commands:') })
+  })
+})

@@ -1,0 +1,98 @@
+import { createSocket } from 'node:dgram'
+import { once } from 'node:events'
+import { afterEach, describe, expect, it } from 'vitest'
+import { formatEndpoint, parseAddress } from '../../../src/core/base/address.js'
+import { createPacketMemory } from '../../../src/core/base/packet-memory.js'
+import { bindUdp, type UdpSink, type UdpSockets } from '../../../src/node/udp.js'
+
+const open: UdpSockets[] = []
+afterEach(async () => {
+  await Promise.all(open.splice(0).map(sockets => sockets.close()))
+})
+
+async function bind(port = 0, sink: Partial<UdpSink> = {}, host?: string) {
+  const memory = createPacketMemory(new ArrayBuffer(64 * 2048), 2048)
+  const udp = await bindUdp({
+    port,
+    ...(host !== undefined && { host }),
+    memory,
+    sink: { handleDatagram: slot => memory.free(slot), handleError() {}, handleWritable() {}, ...sink },
+  })
+  open.push(udp)
+  return { memory, udp }
+}
+
+const loopback = (port: number) => ({ address: parseAddress('127.0.0.1') as Uint8Array, port })
+
+describe('outer UDP sockets', () => {
+  it('send from a slot and receive into one, and every slot comes back', async () => {
+    const got: string[] = []
+    let arrived = () => {}
+    const all = new Promise<void>(resolve => {
+      arrived = resolve
+    })
+    const receiver = await bind(0, {
+      handleDatagram(slot, length, source) {
+        got.push(String.fromCharCode(...receiver.memory.u8.subarray(slot, slot + length)))
+        expect(formatEndpoint(source)).toBe(`127.0.0.1:${sender.udp.port}`)
+        receiver.memory.free(slot)
+        if (got.length === 5) arrived()
+      },
+    })
+    const sender = await bind()
+    for (let i = 0; i < 5; i++) {
+      const slot = sender.memory.alloc()
+      sender.memory.u8[slot] = 0x61 + i
+      sender.udp.send(slot, 1, loopback(receiver.udp.port))
+    }
+    sender.udp.endTurn()
+    await all
+    expect(got.join('')).toBe('abcde')
+    expect([sender.memory.inUse, receiver.memory.inUse]).toEqual([0, 0])
+  })
+
+  it('bind both families on one port', async () => {
+    const { udp } = await bind()
+    const probe = createSocket('udp4')
+    await expect(
+      new Promise((resolve, reject) => {
+        probe.once('error', reject)
+        probe.bind(udp.port, () => resolve('bound'))
+      }),
+    ).rejects.toMatchObject({ code: 'EADDRINUSE' })
+    probe.close()
+  })
+
+  it('a port in use is UDP_BIND_FAILED, with the port and the remedy', async () => {
+    const { udp } = await bind()
+    await expect(bind(udp.port)).rejects.toMatchObject({
+      code: 'UDP_BIND_FAILED',
+      message: expect.stringContaining(`UDP port ${udp.port} is in use`),
+    })
+  })
+
+  it('a datagram larger than a slot, or without a slot left, is counted and dropped', async () => {
+    const held: number[] = []
+    const { udp, memory } = await bind(0, { handleDatagram: slot => held.push(slot) })
+    const client = createSocket('udp4')
+    client.send(Buffer.alloc(3000), udp.port, '127.0.0.1')
+    for (let i = 0; i < 70; i++) client.send(Buffer.alloc(10), udp.port, '127.0.0.1')
+    client.send(Buffer.alloc(1), udp.port, '127.0.0.1')
+    while (udp.counters.noSlot < 7) await new Promise(setImmediate)
+    expect(udp.counters.tooLong).toBe(1)
+    expect(memory.inUse).toBe(64)
+    client.close()
+    await once(client, 'close')
+  })
+
+  it('an error of a send is counted and told, and the slot comes back', async () => {
+    const told: NodeJS.ErrnoException[] = []
+    const { udp, memory } = await bind(0, { handleError: error => told.push(error) }, '127.0.0.1')
+    udp.send(memory.alloc(), 10, { address: parseAddress('192.0.2.1') as Uint8Array, port: 9 })
+    udp.endTurn()
+    await new Promise(setImmediate)
+    expect(told.map(error => error.code)).toEqual([expect.stringMatching(/^E/)])
+    expect(udp.counters.sendErrors).toBe(1)
+    expect(memory.inUse).toBe(0)
+  })
+})

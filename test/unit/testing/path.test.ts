@@ -1,0 +1,60 @@
+import { describe, expect, it } from 'vitest'
+import { createPath, createSeededRandom, createVirtualClock, type PathOptions } from '../../../src/testing/index.js'
+
+function run(options: PathOptions, count: number, size = 100, seed = 1) {
+  const clock = createVirtualClock()
+  const arrivals: { at: number; number: number; bytes: Uint8Array }[] = []
+  const path = createPath(clock, createSeededRandom(seed), options, bytes =>
+    arrivals.push({ at: clock.now, number: new DataView(bytes.buffer).getUint32(0), bytes }),
+  )
+  for (let i = 0; i < count; i++) {
+    const bytes = new Uint8Array(size + 8)
+    new DataView(bytes.buffer).setUint32(8, i)
+    path.send(bytes, 8, size)
+  }
+  clock.runUntil(1e9)
+  return { arrivals, counters: path.counters, path }
+}
+
+describe('a simulated path', () => {
+  it('delivers everything in order after its delay when it has no faults', () => {
+    const { arrivals } = run({ delay: 25 }, 100)
+    expect(arrivals.map(a => a.number)).toEqual(Array.from({ length: 100 }, (_, i) => i))
+    expect(new Set(arrivals.map(a => a.at))).toEqual(new Set([25]))
+  })
+
+  it('loses about as much as it is told to', () => {
+    const { arrivals, counters } = run({ loss: 0.2 }, 10_000)
+    expect(counters.lost).toBeGreaterThan(1800)
+    expect(counters.lost).toBeLessThan(2200)
+    expect(arrivals.length + counters.lost).toBe(10_000)
+  })
+
+  it('duplicates, reorders within its jitter, and flips one bit', () => {
+    expect(run({ duplicate: 0.5 }, 1000).arrivals.length).toBeGreaterThan(1400)
+    const jittered = run({ delay: 10, jitter: 5 }, 1000).arrivals
+    expect(jittered.map(a => a.number)).not.toEqual([...jittered.map(a => a.number)].sort((a, b) => a - b))
+    expect(jittered.every(a => a.at >= 10 && a.at < 15)).toBe(true)
+    const flipped = run({ corrupt: 1 }, 1).arrivals[0]?.bytes as Uint8Array
+    expect(flipped.reduce((bits, byte) => bits + byte.toString(2).replaceAll('0', '').length, 0)).toBe(1)
+  })
+
+  it('keeps its rate, queues what comes too fast and drops the tail', () => {
+    // 972 + 28 bytes at 8 Mbit/s take 1 ms each.
+    const { arrivals, counters } = run({ rate: 8, queue: 9 }, 100, 972)
+    expect(arrivals.map(a => Math.round(a.at))).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
+    expect(counters.overflowed).toBe(90)
+  })
+
+  it('swallows what is larger than its MTU, and everything while it is down', () => {
+    expect(run({ mtu: 99 }, 10).counters).toMatchObject({ tooBig: 10, passed: 0 })
+    expect(run({ down: true }, 10).arrivals).toEqual([])
+  })
+
+  it('does the same again with the same seed, and something else with another', () => {
+    const options = { loss: 0.1, jitter: 3, duplicate: 0.1 }
+    const numbers = (seed: number) => run(options, 500, 100, seed).arrivals.map(a => a.number)
+    expect(numbers(7)).toEqual(numbers(7))
+    expect(numbers(7)).not.toEqual(numbers(8))
+  })
+})
