@@ -38,11 +38,10 @@ export function createLoop(options: LoopOptions): Loop {
     const at = now()
     if (host.nextDeadline() <= at) host.handleTimeout(at, Date.now())
     const more = writable() && host.flush(at, budget)
-    // A packet just sent may have asked for a handshake, which is due at once.
-    if (host.nextDeadline() <= at) host.handleTimeout(at, Date.now())
     afterTurn()
     if (stopped) return
-    if (more) changed()
+    // What is due by now, a handshake that a packet asked for, is the next turn's: each has a budget of its own.
+    if (more || host.nextDeadline() <= at) changed()
     else arm()
   }
 

@@ -1,6 +1,6 @@
 // Two stacks joined by a link in virtual time: delay, loss, reordering and duplicates from a seed. The product's own
 // simulator works over whole hosts; this one needs no WireGuard.
-import { parsePrefix, type IpAddress, parseAddress } from '../../src/core/base/address.js'
+import { type IpAddress, parseAddress, parsePrefix } from '../../src/core/base/address.js'
 import { createPacketMemory, noSlot, type PacketMemory } from '../../src/core/base/packet-memory.js'
 import { packetHeadroom, Stack, type StackOptions } from '../../src/core/netstack/stack.js'
 

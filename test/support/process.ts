@@ -41,7 +41,7 @@ export async function must(command: string, args: string[], options: RunOptions 
   return result.stdout
 }
 
-export function describeResult(command: string, args: string[], result: Result): string {
+function describeResult(command: string, args: string[], result: Result): string {
   const end = result.signal === null ? `exit status ${result.code}` : `signal ${result.signal}`
   return `${[command, ...args].join(' ')}: ${end}\n${result.stdout.slice(-4000)}\n${result.stderr.slice(-4000)}`
 }

@@ -21,6 +21,7 @@ export interface TransportKey {
   seal(memory: PacketMemory, offset: number, length: number, counterHi: number, counterLo: number): void
   /** Decrypts `length` bytes at `offset`, their last 16 the tag. False, and nothing is written, if they are not genuine. */
   open(memory: PacketMemory, offset: number, length: number, counterHi: number, counterLo: number): boolean
+  /** Forgets the key: from here on it opens nothing, and sealing throws. */
   wipe(): void
 }
 

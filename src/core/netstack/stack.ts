@@ -47,6 +47,7 @@ import type {
   UdpOptions,
   UdpSocket,
 } from './types.js'
+import { StackError } from './types.js'
 import { UdpLayer } from './udp.js'
 
 export type { CongestionControlFactory } from './congestion.js'
@@ -83,6 +84,7 @@ export class Stack implements StackContext {
   readonly #udp: UdpLayer
   readonly #icmp: IcmpLayer
   readonly #ip = createIpHeader()
+  #closed = false
 
   constructor(options: StackOptions) {
     const limits = { ...defaultLimits, ...options.limits }
@@ -195,19 +197,23 @@ export class Stack implements StackContext {
 
   /** Dials; throws a StackError for local reasons only. */
   connect(options: ConnectOptions, events: TcpEvents, now: number): TcpConnection {
+    this.#refuseIfClosed()
     return dial(this.#tcp, options, events, now)
   }
 
   /** `accept` gets each connection whose handshake is done and says who owns it. */
   listen(options: ListenOptions, accept: (connection: TcpConnection) => TcpEvents): TcpListener {
+    this.#refuseIfClosed()
     return listen(this.#tcp, options, accept)
   }
 
   bindUdp(options: UdpOptions, events: UdpEvents): UdpSocket {
+    this.#refuseIfClosed()
     return this.#udp.bind(options, events)
   }
 
   ping(address: IpAddress, options: PingOptions, done: (result: PingResult) => void, now: number): Ping {
+    this.#refuseIfClosed()
     return this.#icmp.ping(address, options, done, now)
   }
 
@@ -225,6 +231,8 @@ export class Stack implements StackContext {
 
   /** Resets every connection and tells the owners; nothing of the stack is left afterwards. */
   close(now: number): void {
+    if (this.#closed) return
+    this.#closed = true
     this.now = now
     this.#tcp.listeners.closeAll()
     for (const c of this.#tcp.flows.all()) abort(c, 'ECONNABORTED', now)
@@ -254,8 +262,12 @@ export class Stack implements StackContext {
     return this.#route(bytes, 0, bytes.length as 4 | 16)
   }
 
+  #refuseIfClosed(): void {
+    if (this.#closed) throw new StackError('ECONNABORTED', 'the stack is closed')
+  }
+
   #reasonToDrop(ip: IpHeader): 'notOurs' | 'badSource' | 'fragments' | undefined {
-    if (!this.isOwn(ip.destination)) return 'notOurs'
+    if (this.#closed || !this.isOwn(ip.destination)) return 'notOurs'
     if (!isUnicast(ip.source)) return 'badSource'
     return ip.fragment ? 'fragments' : undefined
   }

@@ -2,7 +2,7 @@
 // making a link is atomic and fails where one is, it names the holder even when that one hangs, and a link whose socket refuses
 // belongs to a process that ended without cleaning up.
 import { randomBytes } from 'node:crypto'
-import { readlinkSync, rmdirSync, symlinkSync, unlinkSync } from 'node:fs'
+import { readdirSync, readlinkSync, rmdirSync, symlinkSync, unlinkSync } from 'node:fs'
 import { connect, createServer, type Server } from 'node:net'
 import { join } from 'node:path'
 import { TunnelError } from '../../errors.js'
@@ -51,6 +51,7 @@ export async function claimKey(
     try {
       server = await listen(join(place.path, socketName), clients)
       await publish(place.path, name, socketName)
+      await sweep(place.path)
       return createClaim(place.path, name, socketName, server, clients)
     } catch (error) {
       server?.close()
@@ -107,14 +108,31 @@ async function refuseHeld(directory: string, name: string): Promise<void> {
   const holder = readClaim(directory, name)
   if (holder === undefined) return
   if (await isListening(join(directory, holder))) {
-    const pid = holder.slice(name.length + 1).split('-')[0]
-    const who = Number(pid) === process.pid ? 'this process' : `process ${pid}`
+    const pid = pidOf(holder)
+    const who = pid === process.pid ? 'this process' : `process ${pid}`
     throw new TunnelError(
       'TUNNEL_KEY_IN_USE',
       `${who} already runs a tunnel with this private key: stop it, use its tunnel, or give this one a key of its own`,
     )
   }
   clearAway(directory, name, holder)
+}
+
+/** Clears away what processes left that were killed: nobody else may ever claim their keys. */
+async function sweep(directory: string): Promise<void> {
+  for (const name of readdirSync(directory).filter(entry => /^[0-9a-f]{16}$/.test(entry))) {
+    try {
+      const holder = readClaim(directory, name)
+      if (holder === undefined || isAlive(pidOf(holder))) continue
+      if (!(await isListening(join(directory, holder)))) clearAway(directory, name, holder)
+    } catch {
+      // Not ours to tidy.
+    }
+  }
+}
+
+function pidOf(holder: string): number {
+  return Number(holder.split(/[.-]/)[1])
 }
 
 /** The name of the socket that the claim points to. */

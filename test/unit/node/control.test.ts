@@ -233,6 +233,15 @@ describe("a dead process's claim", () => {
     expect(readdirSync(directory(around))).toHaveLength(2)
   })
 
+  it('is cleared away by whoever claims another key', async () => {
+    const around = surroundings()
+    await leaveDeadClaim(around)
+    const other = await claimKey(new Uint8Array(32).fill(8), handlers(), { surroundings: around })
+    expect(readdirSync(directory(around))).toHaveLength(2)
+    await other.release()
+    expect(existsSync(directory(around))).toBe(false)
+  })
+
   it('gives way where its socket is gone too', async () => {
     const around = surroundings()
     mkdirSync(directory(around), { mode: 0o700 })

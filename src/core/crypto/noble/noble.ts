@@ -63,19 +63,25 @@ function transportKey(key: Uint8Array): TransportKey {
   expectLength(key, 32, 'a transport key')
   const kept = SecretKey.copy(key)
   const nonce = new Uint8Array(12)
+  let isWiped = false
   return {
     seal(memory, offset, length, counterHi, counterLo) {
+      if (isWiped) throw new Error('the key was wiped')
       writeNonce(nonce, counterHi, counterLo)
       const plaintext = memory.u8.subarray(offset, offset + length)
       memory.u8.set(chacha20poly1305(kept, nonce).encrypt(plaintext), offset)
     },
     open(memory, offset, length, counterHi, counterLo) {
+      if (isWiped) return false
       writeNonce(nonce, counterHi, counterLo)
       const opened = attempt(chacha20poly1305(kept, nonce), memory.u8.subarray(offset, offset + length))
       if (opened === undefined) return false
       memory.u8.set(opened, offset)
       return true
     },
-    wipe: () => void kept.fill(0),
+    wipe() {
+      kept.fill(0)
+      isWiped = true
+    },
   }
 }

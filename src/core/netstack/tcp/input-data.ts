@@ -55,6 +55,9 @@ function noteFin(c: Tcb, h: TcpHeader): void {
   if ((h.flags & flagFin) === 0 || c.finSeen) return
   const sequence = (h.sequence + h.payloadLength) | 0
   if (seqBefore(c.rcvAdv, sequence) || seqBefore(sequence, c.rcvNxt)) return
+  // A peer that sent data behind its FIN does not know where its end is.
+  const ranges = c.reassembly.count
+  if (ranges > 0 && seqBefore(sequence, c.reassembly.rangeEnd(ranges - 1))) return
   c.finSeen = true
   c.finSequence = sequence
 }

@@ -28,7 +28,7 @@ export function createConnection(
   const c = new Connection(layer, version, local, localPort, remote, remotePort, path, pseudoSumOf({ local, remote }))
   c.tsOffset = context.identity.timestampOffset(local, remote)
   c.rcvShift = windowShiftFor(context.limits.maxReceiveBuffer)
-  c.rcvMss = layer.mssFor(c, context.now)
+  c.rcvMss = Math.min(defaultMss4, layer.mssFor(c, context.now))
   return c
 }
 

@@ -36,7 +36,6 @@ export function handleSegment(layer: TcpLayer, slot: number, ip: IpHeader, path:
     return
   }
   c.segmentsReceived++
-  c.path = path
   if (c.stateCode === stateSynSent) {
     if (handleSynSent(c, h, now)) memory.free(slot)
     else replyReset(layer.context, slot, ip, h, path, now)
@@ -46,7 +45,7 @@ export function handleSegment(layer: TcpLayer, slot: number, ip: IpHeader, path:
     replyReset(layer.context, slot, ip, h, path, now)
     return
   }
-  if (!segmentArrives(c, slot, h, now)) memory.free(slot)
+  if (!segmentArrives(c, slot, h, path, now)) memory.free(slot)
 }
 
 /** A segment of no connection: one in TIME-WAIT, a SYN for a listener, or nothing of ours. */
@@ -71,7 +70,7 @@ function synReceivedAckIsGood(c: Tcb, h: TcpHeader): boolean {
 }
 
 /** True if the slot was kept. */
-function segmentArrives(c: Tcb, slot: number, h: TcpHeader, now: number): boolean {
+function segmentArrives(c: Tcb, slot: number, h: TcpHeader, path: number, now: number): boolean {
   const { counters } = c.layer.context
   const flags = h.flags
   const isReset = (flags & flagRst) !== 0
@@ -108,6 +107,7 @@ function segmentArrives(c: Tcb, slot: number, h: TcpHeader, now: number): boolea
     return false
   }
   c.heardAt = now
+  c.path = path
   if (c.tsOk && h.hasTimestamps && seqAtOrBefore(h.sequence, c.lastAckSent)) {
     c.tsRecent = h.timestamp
     c.tsRecentAt = now

@@ -16,7 +16,9 @@ interface Lanes {
 }
 
 const smallest = 16
-const pooledLanes = 256
+/** Of the arrays kept for reuse: how many, and the largest. */
+const pooledLanes = 64
+const largestPooled = 1024
 
 function createLanes(size: number): Lanes {
   return {
@@ -28,7 +30,7 @@ function createLanes(size: number): Lanes {
   }
 }
 
-/** Small arrays for the next connection that sends: most flights are a few segments. */
+/** Arrays for the next connection that sends. */
 export class LanesPool {
   readonly #free: Lanes[] = []
 
@@ -37,7 +39,7 @@ export class LanesPool {
   }
 
   give(lanes: Lanes): void {
-    if (lanes.size === smallest && this.#free.length < pooledLanes) this.#free.push(lanes)
+    if (lanes.size <= largestPooled && this.#free.length < pooledLanes) this.#free.push(lanes)
   }
 }
 

@@ -121,7 +121,7 @@ export function sendSyn(c: Tcb, now: number): boolean {
     writeTimestamps(memory, at, timestampNow(c.tsOffset, now), isFirst ? 0 : c.tsRecent)
     at += timestampsLength
   }
-  if (isFirst || c.rcvShift > 0) {
+  if (isFirst || c.peerWindowScale >= 0) {
     writeWindowScale(memory, at, c.rcvShift)
     at += windowScaleLength
   }

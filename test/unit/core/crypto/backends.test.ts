@@ -107,12 +107,13 @@ describe.each(backends)('the %s backend', (_name, crypto) => {
     for (let length = 0; length < 16; length++) expect(transport.open(memory, 16, length, 0, 0)).toBe(false)
   })
 
-  it('no longer opens with a key that was wiped', () => {
+  it('neither opens nor seals with a key that was wiped', () => {
     const memory = crypto.createMemory(2048, 2048)
     const transport = crypto.transportKey(new Uint8Array(32).fill(7))
     transport.seal(memory, 16, 32, 0, 0)
     transport.wipe()
     expect(transport.open(memory, 16, 48, 0, 0)).toBe(false)
+    expect(() => transport.seal(memory, 16, 32, 0, 1)).toThrow('the key was wiped')
   })
 
   it('keeps a copy of a key, so that the caller can wipe his', () => {

@@ -1,0 +1,323 @@
+// A scripted peer in the style of packetdrill: a test says what the peer sends, and when, and what must come back, in one
+// line a segment. Sequence numbers count from each side's SYN.
+//
+//     S. 0:0(0) ack 1 win 65535 <mss 1460,sackOK,TS val 7 ecr 3,wscale 7>
+//
+// Flags are S F R P U and . for ACK. What an expected line does not mention (win, options, PSH) may be anything; `<>`
+// stands for no option at all.
+import { expect } from 'vitest'
+import { type IpAddress, parseAddress } from '../../src/core/base/address.js'
+import { createPacketMemory, type PacketMemory } from '../../src/core/base/packet-memory.js'
+import { packetHeadroom, Stack, type StackOptions } from '../../src/core/netstack/stack.js'
+import { checksumOf, onesSum, sumIsValid } from '../../src/core/wire/checksum.js'
+import {
+  createIpHeader,
+  ipHeaderLength,
+  parseIp,
+  protocolTcp,
+  pseudoHeaderSum,
+  wordsOf,
+  writeIpHeader,
+} from '../../src/core/wire/ip.js'
+import {
+  createTcpHeader,
+  parseTcp,
+  type TcpHeader,
+  tcpChecksumOffset,
+  writeTcpHeader,
+} from '../../src/core/wire/tcp.js'
+import { createRandom, keyedHash, randomBytes } from './netstack-pair.js'
+
+const flagLetters: [string, number][] = [
+  ['S', 2],
+  ['F', 1],
+  ['R', 4],
+  ['P', 8],
+  ['U', 32],
+  ['.', 16],
+]
+
+/** The peer's first sequence number is near the wrap, so that every longer script crosses it. */
+const peerIsn = 0xfffffe00 | 0
+
+interface Line {
+  flags: number
+  start: number
+  length: number
+  ack: number | undefined
+  win: number | undefined
+  options: string[] | undefined
+}
+
+export interface ScriptOptions extends Partial<StackOptions> {
+  family?: 4 | 6
+  peerPort?: number
+  ourPort?: number
+}
+
+interface Sent {
+  at: number
+  header: TcpHeader
+  payload: Uint8Array
+}
+
+export class TcpScript {
+  readonly stack: Stack
+  readonly memory: PacketMemory
+  readonly ours: IpAddress
+  readonly peer: IpAddress
+  now = 100_000
+  pathUp = true
+  /** Every packet that is not TCP, as it left. */
+  readonly others: Uint8Array[] = []
+  ourPort: number
+  peerPort: number
+  /** What our SYN said; the base of our numbers. */
+  iss: number | undefined
+  /** Our timestamp in the last segment that carried one. */
+  lastTimestamp = 0
+  readonly #sent: Sent[] = []
+  #last: number
+  readonly #family: 4 | 6
+
+  constructor(options: ScriptOptions = {}) {
+    this.#family = options.family ?? 4
+    this.memory = createPacketMemory(new ArrayBuffer(4096 * 2048), 2048)
+    this.ours = parseAddress(this.#family === 4 ? '10.7.0.1' : 'fd07::1') as IpAddress
+    this.peer = parseAddress(this.#family === 4 ? '10.7.0.2' : 'fd07::2') as IpAddress
+    this.ourPort = options.ourPort ?? 80
+    this.peerPort = options.peerPort ?? 4000
+    this.#last = this.now
+    this.stack = new Stack({
+      memory: this.memory,
+      random: randomBytes(createRandom(1)),
+      keyedHash: keyedHash(1),
+      addresses: [{ address: this.ours, length: this.#family === 4 ? 24 : 64 }],
+      mtu: 1500,
+      route: () => 1,
+      pathReady: () => this.pathUp,
+      wakePath: () => {},
+      sink: { sendPacket: (slot, offset, length) => this.#capture(slot, offset, length) },
+      ...options,
+    })
+  }
+
+  /** The peer sends a segment now. Payload is counted bytes of the stream: byte n is n mod 251. */
+  send(text: string): this {
+    this.sendOnly(text)
+    this.flush()
+    return this
+  }
+
+  /** As {@link send}, in the same turn as what follows. */
+  sendOnly(text: string): this {
+    const line = parseLine(text)
+    const { memory } = this
+    const slot = memory.alloc()
+    const packet = slot + packetHeadroom
+    const header = packet + ipHeaderLength(this.#family)
+    const options = encodeOptions(line.options ?? [], this.iss ?? 0)
+    const headerLength = 20 + options.length
+    const sequence = (peerIsn + line.start) | 0
+    const ack = line.ack === undefined ? 0 : ((this.iss ?? 0) + line.ack) | 0
+    const { peerPort, ourPort } = this
+    writeTcpHeader(memory, header, peerPort, ourPort, sequence, ack, headerLength, line.flags, line.win ?? 65535)
+    memory.u8.set(options, header + 20)
+    for (let i = 0; i < line.length; i++) memory.u8[header + headerLength + i] = (line.start + i) % 251
+    const length = headerLength + line.length
+    const from = wordsOf(this.peer)
+    const to = wordsOf(this.ours)
+    const sum = pseudoHeaderSum(from, to, protocolTcp, length) + onesSum(memory, header, length)
+    memory.view.setUint16(header + tcpChecksumOffset, checksumOf(sum))
+    writeIpHeader(memory, packet, this.#family, length, protocolTcp, 64, from, to)
+    this.stack.handlePacket(slot, packet, header + length - packet, 1, this.now)
+    this.#last = this.now
+    return this
+  }
+
+  /** Any packet arrives. */
+  sendPacket(bytes: Uint8Array): this {
+    const slot = this.memory.alloc()
+    this.memory.u8.set(bytes, slot + packetHeadroom)
+    this.stack.handlePacket(slot, slot + packetHeadroom, bytes.length, 1, this.now)
+    this.flush()
+    return this
+  }
+
+  flush(): this {
+    for (let i = 0; i < 100 && this.stack.wantsFlush; i++) this.stack.flush(this.now, 1000)
+    return this
+  }
+
+  /** `ms` pass, with everything that is due in them. */
+  wait(ms: number): this {
+    const until = this.now + ms
+    this.flush()
+    for (let next = this.stack.nextDeadline(); next <= until; next = this.stack.nextDeadline()) {
+      this.now = Math.max(this.now, next)
+      this.stack.handleTimeout(this.now)
+      this.flush()
+    }
+    this.now = until
+    this.#last = until
+    return this
+  }
+
+  /** The next segment that we sent, now or before, looks like that. */
+  expect(text: string): this {
+    this.flush()
+    const sent = this.#sent.shift()
+    if (sent === undefined) throw new Error(`nothing was sent, expected ${text}`)
+    this.#check(sent, text)
+    return this
+  }
+
+  /** The next segment leaves `ms` after the last step of the script. */
+  expectAfter(ms: number, text: string): this {
+    this.flush()
+    if (this.#sent.length > 0) throw new Error(`sent at once: ${this.#format(this.#sent[0] as Sent)}`)
+    const started = this.#last
+    for (let guard = 0; this.#sent.length === 0; guard++) {
+      const next = this.stack.nextDeadline()
+      if (next === Infinity || guard > 1000) throw new Error(`nothing will be sent, expected ${text}`)
+      this.now = Math.max(this.now, next)
+      this.stack.handleTimeout(this.now)
+      this.flush()
+    }
+    const sent = this.#sent.shift() as Sent
+    this.#check(sent, text)
+    expect(sent.at - started, `time of ${text}`).toBeCloseTo(ms, 0)
+    return this
+  }
+
+  /** Nothing (more) was sent. */
+  expectNothing(): this {
+    this.flush()
+    expect(this.#sent.map(sent => this.#format(sent))).toEqual([])
+    return this
+  }
+
+  /** Takes all that was sent, as lines. */
+  take(): string[] {
+    this.flush()
+    return this.#sent.splice(0).map(sent => this.#format(sent))
+  }
+
+  /** Payload of everything sent and not taken yet is dropped; for scripts that do not care. */
+  skip(): this {
+    this.take()
+    return this
+  }
+
+  #check(sent: Sent, text: string): void {
+    this.#last = this.now
+    const line = parseLine(text)
+    const h = sent.header
+    const actual = this.#format(sent)
+    const ignored = (line.flags & 8) === 0 ? 8 : 0
+    expect(h.flags & ~ignored, `flags of ${actual}, expected ${text}`).toBe(line.flags)
+    expect(this.#relative(h), `sequence of ${actual}, expected ${text}`).toBe(line.start)
+    expect(h.payloadLength, `length of ${actual}, expected ${text}`).toBe(line.length)
+    if (line.ack !== undefined)
+      expect((h.acknowledgment - peerIsn) | 0, `ack of ${actual}, expected ${text}`).toBe(line.ack)
+    if (line.win !== undefined) expect(h.window, `window of ${actual}, expected ${text}`).toBe(line.win)
+    if (line.options === undefined) return
+    const options = this.#options(h)
+    for (const option of line.options) expect(options, `options of ${actual}`).toContain(option)
+    if (line.options.length === 0) expect(options).toEqual([])
+  }
+
+  #relative(h: TcpHeader): number {
+    // A RST that answers no ACK of ours has no base.
+    return this.iss === undefined ? h.sequence : (h.sequence - this.iss) | 0
+  }
+
+  #options(h: TcpHeader): string[] {
+    const options: string[] = []
+    if (h.mss > 0) options.push(`mss ${h.mss}`)
+    if (h.sackPermitted) options.push('sackOK')
+    if (h.hasTimestamps) options.push('TS', `TS ecr ${h.timestampEcho}`)
+    if (h.windowScale >= 0) options.push(`wscale ${h.windowScale}`)
+    if (h.sackCount > 0) {
+      const edges = [...h.sackEdges.subarray(0, h.sackCount * 2)].map(edge => (edge - peerIsn) | 0)
+      const blocks: string[] = []
+      for (let i = 0; i < edges.length; i += 2) blocks.push(`${edges[i]}:${edges[i + 1]}`)
+      options.push(`sack ${blocks.join(' ')}`)
+    }
+    return options
+  }
+
+  #format(sent: Sent): string {
+    const h = sent.header
+    const flags = flagLetters.map(([letter, bit]) => ((h.flags & bit) !== 0 ? letter : '')).join('')
+    const start = this.#relative(h)
+    const ack = (h.flags & 16) !== 0 ? ` ack ${(h.acknowledgment - peerIsn) | 0}` : ''
+    const options = this.#options(h).filter(option => option !== 'TS')
+    return `${flags} ${start}:${start + h.payloadLength}(${h.payloadLength})${ack} win ${h.window} <${options.join(',')}>`
+  }
+
+  #capture(slot: number, offset: number, length: number): void {
+    const { memory } = this
+    const ip = createIpHeader()
+    expect(parseIp(memory, offset, length, ip)).toBeUndefined()
+    if (ip.protocol !== protocolTcp) this.others.push(memory.u8.slice(offset, offset + length))
+    else {
+      const header = createTcpHeader()
+      const pseudo = pseudoHeaderSum(ip.source, ip.destination, protocolTcp, ip.payloadLength)
+      expect(sumIsValid(pseudo + onesSum(memory, ip.payload, ip.payloadLength))).toBe(true)
+      expect(parseTcp(memory, ip.payload, ip.payloadLength, header)).toBe(true)
+      if (header.hasTimestamps) this.lastTimestamp = header.timestamp
+      if ((header.flags & 2) !== 0) {
+        this.iss = header.sequence
+        this.ourPort = header.sourcePort
+      }
+      const payload = memory.u8.slice(header.payload, header.payload + header.payloadLength)
+      this.#sent.push({ at: this.now, header, payload })
+    }
+    memory.free(slot)
+  }
+}
+
+function parseLine(text: string): Line {
+  const match = /^([SFRPU.]+) (\d+):(\d+)\((\d+)\)(?: ack (\d+))?(?: win (\d+))?(?: <(.*)>)?$/.exec(text)
+  if (match === null) throw new Error(`not a line of a script: ${text}`)
+  const [, letters, start, end, length, ack, win, options] = match
+  if (Number(end) - Number(start) !== Number(length)) throw new Error(`the numbers do not add up: ${text}`)
+  let flags = 0
+  for (const [letter, bit] of flagLetters) if ((letters as string).includes(letter)) flags |= bit
+  return {
+    flags,
+    start: Number(start),
+    length: Number(length),
+    ack: ack === undefined ? undefined : Number(ack),
+    win: win === undefined ? undefined : Number(win),
+    options: options === undefined ? undefined : options.split(',').filter(option => option !== ''),
+  }
+}
+
+function encodeOptions(options: string[], iss: number): Uint8Array {
+  const bytes: number[] = []
+  const word = (value: number) =>
+    bytes.push((value >>> 24) & 255, (value >>> 16) & 255, (value >>> 8) & 255, value & 255)
+  for (const option of options) {
+    const [name, ...words] = option.split(' ') as [string, ...string[]]
+    if (name === 'mss') bytes.push(2, 4, Number(words[0]) >> 8, Number(words[0]) & 255)
+    else if (name === 'wscale') bytes.push(3, 3, Number(words[0]))
+    else if (name === 'sackOK') bytes.push(4, 2)
+    else if (name === 'nop') bytes.push(1)
+    else if (name === 'TS') {
+      bytes.push(8, 10)
+      word(Number(words[1]))
+      word(Number(words[3]))
+    } else if (name === 'sack') {
+      bytes.push(5, 2 + 8 * words.length)
+      for (const block of words) {
+        const [from, to] = block.split(':').map(Number) as [number, number]
+        word((iss + from) | 0)
+        word((iss + to) | 0)
+      }
+    } else throw new Error(`not an option: ${option}`)
+  }
+  while (bytes.length % 4 !== 0) bytes.push(1)
+  return Uint8Array.from(bytes)
+}
