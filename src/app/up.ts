@@ -2,13 +2,14 @@
 import { longestConfig } from '../core/config/lines.js'
 import { TunnelError } from '../errors.js'
 import { openTunnel } from '../node/open.js'
+import { explainDial } from '../node/target-error.js'
 import type { Ready, Tunnel } from '../node/tunnel.js'
 import { createDialer, type Dialer, formatTarget, type Target } from '../proxy/dialer.js'
 import { startForward } from '../proxy/forward.js'
 import { isLoopback } from '../proxy/listener.js'
 import { startSocks5 } from '../proxy/socks5-server.js'
 import { type ConfOptions, readConf } from './conf.js'
-import { describeReady, explainDial } from './describe.js'
+import { describeReady } from './describe.js'
 import { createLog, type Log, type LogLevel } from './log.js'
 import { clearReadyFile, type ListenerReport, type ReadyReport, writeReadyFile } from './ready-file.js'
 import { readStdin } from './stdin.js'
@@ -70,8 +71,7 @@ async function listen(options: UpOptions, tunnel: Tunnel, log: Log, listeners: L
   const { socks, forwards, timeout } = options
   const dial: Dialer = createDialer(target => tunnel.connect({ ...target, timeout }))
   const onError = (error: unknown, target: Target) => {
-    const told = explainDial(error, target, timeout) as Error
-    log.debug(`${formatTarget(target)}: ${told.message}`)
+    log.debug(`a dial failed: ${(explainDial(error, target, timeout) as Error).message}`)
   }
   if (socks !== undefined) {
     const server = await startSocks5({ ...socks, dial, onError })

@@ -26,7 +26,7 @@ export function readDuration(text: string): number {
 }
 
 /** A port in decimal, `least` to 65535. */
-export function readPort(text: string, least = 1): number {
+function readPort(text: string, least = 1): number {
   const port = Number(text)
   if (!/^\d{1,5}$/.test(text) || port < least || port > 65535) {
     throw new InvalidArgumentError(`'${printable(text)}' is not a port: write a number from ${least} to 65535`)

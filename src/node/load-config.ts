@@ -1,7 +1,8 @@
 // Where a configuration comes from: a file's path, a file: URL, text, or one that is parsed already.
-import { readFile, stat } from 'node:fs/promises'
+import { type FileHandle, open } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { type Config, parseConfig } from '../core/config/config.js'
+import { longestConfig } from '../core/config/lines.js'
 import { TunnelError } from '../errors.js'
 
 /** A string or file: URL is a path, `{ text }` is the text itself. */
@@ -17,11 +18,18 @@ export async function loadConfig(source: ConfigSource, warn: (message: string) =
   return source
 }
 
-/** Reads a file that holds, or may hold, a key. */
+/** Reads a file that holds, or may hold, a key. Rejects with CONFIG_UNREADABLE. */
 export async function readSecretFile(path: string, warn: (message: string) => void): Promise<string> {
+  // Who forgets `{ text }` passes a key here, which no message may show.
+  if (/[\n[\]]/.test(path)) {
+    throw new TunnelError('CONFIG_UNREADABLE', 'a path was expected, and a text was given: pass it as { text }')
+  }
+  let file: FileHandle | undefined
   try {
-    const text = await readFile(path, 'utf8')
-    const { mode } = await stat(path)
+    file = await open(path)
+    const { mode } = await file.stat()
+    const text = await readAtMost(file, longestConfig)
+    if (text === undefined) throw new Error(`it is longer than ${longestConfig} bytes`)
     if (process.platform !== 'win32' && (mode & 0o044) !== 0) {
       warn(`${path} can be read by others (mode ${(mode & 0o777).toString(8)}): chmod 600 ${path}`)
     }
@@ -37,5 +45,20 @@ export async function readSecretFile(path: string, warn: (message: string) => vo
             ? 'it is a directory'
             : message
     throw new TunnelError('CONFIG_UNREADABLE', `cannot read ${path}: ${reason}`, { cause })
+  } finally {
+    await file?.close()
+  }
+}
+
+/** The file's text; undefined if it is longer than `limit` bytes. A device or a pipe has no size to ask for. */
+async function readAtMost(file: FileHandle, limit: number): Promise<string | undefined> {
+  const chunks: Buffer[] = []
+  let length = 0
+  for (;;) {
+    const { buffer, bytesRead } = await file.read({ buffer: Buffer.alloc(64 * 1024) })
+    if (bytesRead === 0) return Buffer.concat(chunks).toString('utf8')
+    length += bytesRead
+    if (length > limit) return undefined
+    chunks.push(buffer.subarray(0, bytesRead))
   }
 }

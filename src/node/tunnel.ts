@@ -22,6 +22,7 @@ import { explainSilence } from './readiness.js'
 import { TunnelServer, type TunnelServerOptions } from './server.js'
 import { TunnelSocket, type TunnelSocketOptions } from './socket.js'
 import type { StackPort } from './stack-port.js'
+import { explainDial } from './target-error.js'
 import { bindUdp, type UdpSockets } from './udp.js'
 import { withResolvers } from './with-resolvers.js'
 
@@ -426,7 +427,7 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
     try {
       await this.#settle<void>(0, options.signal, (resolve, reject) => {
         socket.once('connect', () => resolve())
-        socket.once('error', error => reject(targetError(target, timeout, error)))
+        socket.once('error', error => reject(explainDial(error, target, timeout)))
         return { expired: () => {}, done: () => {} }
       })
     } finally {
@@ -564,32 +565,4 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
 
 function closedError(): TunnelError {
   return new TunnelError('TUNNEL_CLOSED', 'the tunnel is closed: open a new one')
-}
-
-function targetError(
-  target: { host: string; port: number },
-  timeout: number,
-  error: NodeJS.ErrnoException,
-): TunnelError {
-  const name = target.host.includes(':') ? `[${target.host}]:${target.port}` : `${target.host}:${target.port}`
-  if (error.code === 'ECONNREFUSED' || error.code === 'ECONNRESET') {
-    return new TunnelError(
-      'TARGET_REFUSED',
-      `the tunnel stands, but ${name} refused the connection: check that the service runs and listens there`,
-      { cause: error },
-    )
-  }
-  if (error.code === 'ETIMEDOUT') {
-    const after = timeout > 0 ? ` in ${Number((timeout / 1000).toFixed(1))} s` : ''
-    return new TunnelError(
-      'TARGET_TIMEOUT',
-      `the tunnel stands, but ${name} did not answer${after}: check its firewall and its route back to this tunnel's address`,
-      { cause: error },
-    )
-  }
-  return new TunnelError(
-    'TARGET_UNREACHABLE',
-    `the tunnel stands, but ${name} cannot be reached (${error.code ?? error.message}): check the address and the peer's routes`,
-    { cause: error },
-  )
 }

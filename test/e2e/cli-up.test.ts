@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
@@ -113,6 +113,24 @@ describe('up', () => {
       const result = await run(['up', '-c', silentConf(directory), ...option], directory)
       expect(result).toMatchObject({ code: 1, stderr: expect.stringContaining('(LISTEN_FAILED)') })
     }
+  })
+
+  it('fails where the UDP port is taken', async () => {
+    const { conf, directory, tunnel } = await openGateway()
+    const taken = join(directory, 'taken.conf')
+    writeFileSync(taken, readFileSync(conf, 'utf8').replace('[Peer]', `ListenPort = ${tunnel.port}\n[Peer]`), {
+      mode: 0o600,
+    })
+    const result = await run(['up', '-c', taken], directory)
+    expect(result).toMatchObject({ code: 1, stderr: expect.stringContaining('(UDP_BIND_FAILED)') })
+  })
+
+  it('fails where the endpoint has no address', async () => {
+    const directory = scratch()
+    const conf = silentConf(directory)
+    writeFileSync(conf, readFileSync(conf, 'utf8').replace('127.0.0.1:9', 'vpn.invalid:9'))
+    const result = await run(['up', '-c', conf, '--timeout', '1'], directory)
+    expect(result).toMatchObject({ code: 1, stderr: expect.stringMatching(/vpn\.invalid:9 .*\(ENDPOINT_UNRESOLVED\)/) })
   })
 
   it('fails where the ready file cannot be', async () => {

@@ -12,14 +12,14 @@ export interface Established {
 /** What the peer offers unless a test says otherwise: SACK and window scale, no timestamps, so that lines stay short. */
 export const usualOptions = 'mss 1460,sackOK,wscale 7'
 
-/** We dialled. `options` are those of the peer's SYN-ACK; its window is 64 KiB before and after scaling by `win`. */
-export function dialled(options = usualOptions, script: ScriptOptions = {}, win = 512): Established {
+/** We dialled. `options` and `synWin` are those of the peer's SYN-ACK; `win` is its window afterwards, to be scaled. */
+export function dialled(options = usualOptions, script: ScriptOptions = {}, win = 512, synWin = 65535): Established {
   const s = new TcpScript(script)
   const owner = new Recorder()
   const c = s.stack.connect({ address: s.peer, port: s.peerPort }, owner, s.now)
   owner.connection = c
   s.expect('S 0:0(0)')
-  s.send(`S. 0:0(0) ack 1 win 65535 <${options}>`)
+  s.send(`S. 0:0(0) ack 1 win ${synWin} <${options}>`)
   s.expect('. 1:1(0) ack 1')
   // A window update without data: what the scripts' windows count from.
   s.send(`. 1:1(0) ack 1 win ${win}${timestampsOf(options)}`)

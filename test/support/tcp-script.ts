@@ -186,7 +186,9 @@ export class TcpScript {
     }
     const sent = this.#sent.shift() as Sent
     this.#check(sent, text)
-    expect(sent.at - started, `time of ${text}`).toBeCloseTo(ms, 0)
+    expect(Math.abs(sent.at - started - ms), `${sent.at - started} ms instead of ${ms} before ${text}`).toBeLessThan(
+      1 + ms / 100,
+    )
     return this
   }
 

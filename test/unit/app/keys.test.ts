@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -75,13 +74,5 @@ describe('init', () => {
       message: expect.stringContaining('it is there already'),
     })
     expect(readdirSync(join(directory, 'new'))).toHaveLength(2)
-  })
-})
-
-describe('docs/errors.md', () => {
-  it('is what its generator makes of the table of codes', () => {
-    const root = join(import.meta.dirname, '../../..')
-    const made = execFileSync(process.execPath, [join(root, 'scripts/docs-errors.js')], { encoding: 'utf8' })
-    expect(readFileSync(join(root, 'docs/errors.md'), 'utf8')).toBe(made)
   })
 })

@@ -2,11 +2,12 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { describeReady, explainDial } from '../../../src/app/describe.js'
+import { describeReady } from '../../../src/app/describe.js'
 import { createLog, type LogLevel } from '../../../src/app/log.js'
 import { createProgress } from '../../../src/app/progress.js'
 import { clearReadyFile, type ReadyReport, writeReadyFile } from '../../../src/app/ready-file.js'
 import { TunnelError } from '../../../src/errors.js'
+import { explainDial } from '../../../src/node/target-error.js'
 
 function temporaryDirectory(): string {
   const path = mkdtempSync(join(tmpdir(), 'tunless-test-'))

@@ -40,6 +40,7 @@ export function handleAck(c: Tcb, h: TcpHeader, now: number): boolean {
     h.payloadLength === 0 &&
     !windowMoved &&
     (h.flags & (flagFin | flagSyn)) === 0
+  const wasRecovering = c.recovery === recoveryFast
   const lost = detectLoss(c, kind, now)
   if (board.deliveredBytes > 0 || lost > 0) {
     ackSample.now = now
@@ -51,7 +52,7 @@ export function handleAck(c: Tcb, h: TcpHeader, now: number): boolean {
     ackSample.inFlight = c.inFlight
     ackSample.lost = lost
     ackSample.windowLimited = wasWindowLimited(c, priorUna)
-    ackSample.recovering = c.recovery === recoveryFast
+    ackSample.recovering = wasRecovering || c.recovery === recoveryFast
     c.congestion?.onAck(ackSample)
   }
   if (offered === 0 && c.sndWnd > 0) windowOpened(c)
