@@ -15,6 +15,7 @@ import { createLog, type Log, type LogLevel } from './log.js'
 import { publicKeyOf } from './public-key.js'
 import { openStandardIo, releaseStandardIo } from './standard-io.js'
 import { aborted } from './stop.js'
+import { tellWhileWaiting } from './waiting.js'
 
 /** Rounds of joining and opening against others that begin and end at the same time, and the pause between two, ms. */
 const attempts = 50
@@ -118,7 +119,7 @@ class Run<Code> {
     const { host, port, timeout } = this.#options
     const { connection: signal } = this.#endings
     tunnel.lookup(host)
-    await tunnel.ready({ timeout, signal })
+    await tellWhileWaiting(tunnel.ready({ timeout, signal }), tunnel, this.#log)
     return createDialer(target => tunnel.connect({ ...target, timeout }))({ host, port }, signal)
   }
 

@@ -14,6 +14,7 @@ import { createLog, type Log, type LogLevel } from './log.js'
 import { clearReadyFile, type ListenerReport, type ReadyReport, writeReadyFile } from './ready-file.js'
 import { readStdin } from './stdin.js'
 import { aborted, stopAt } from './stop.js'
+import { tellWhileWaiting } from './waiting.js'
 
 export interface UpOptions extends ConfOptions {
   readonly family?: 4 | 6
@@ -49,7 +50,7 @@ export async function up(options: UpOptions): Promise<void> {
     tunnel = await openTunnel(config, { signal, ...(options.family !== undefined && { family: options.family }) })
     watch(tunnel, log)
     await listen(options, tunnel, log, listeners)
-    const ready = await tunnel.ready({ timeout: options.timeout, signal })
+    const ready = await tellWhileWaiting(tunnel.ready({ timeout: options.timeout, signal }), tunnel, log)
     announce(tunnel, ready, listeners, log)
     if (options.readyFile !== undefined) writeReadyFile(options.readyFile, reportOf(tunnel, ready, listeners))
     await Promise.race([aborted(signal), ended(tunnel)])
