@@ -96,7 +96,10 @@ export abstract class ConnectionStream extends Duplex {
 
   /** @internal */
   handleClosed(code: SocketCode | undefined): void {
-    if (code !== undefined) this.destroy(ioError(code, this.readableEnded ? 'write' : 'read'))
+    if (code === undefined) return
+    // The tunnel was closed under it, and who closes it knows: as when a server closes its connections, that is no error.
+    if (code === 'ECONNABORTED') this.destroy()
+    else this.destroy(ioError(code, this.readableEnded ? 'write' : 'read'))
   }
 
   /** @internal */

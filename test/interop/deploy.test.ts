@@ -3,12 +3,12 @@ import { createHash, randomBytes } from 'node:crypto'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { describeInterop, full, mebibyte } from '../support/interop.js'
+import { describeInterop, mebibyte } from '../support/interop.js'
 import { createLink, type Link, startUp, type Up } from '../support/link.js'
 import { createNetwork, type Network } from '../support/netns.js'
 import { startSshd } from '../support/sshd.js'
 
-const tree = full ? { files: 5000, bytes: 200e6 } : { files: 1000, bytes: 20e6 }
+const tree = { files: 5000, bytes: 200e6 }
 
 describeInterop('through nc as ProxyCommand', () => {
   let network: Network

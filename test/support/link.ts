@@ -83,7 +83,7 @@ export interface Up {
 }
 
 /** `tunless up` of the installed tarball on the near host, started and ready. */
-export async function startUp(network: Network, link: Link, args: string[]): Promise<Up> {
+export async function startUp(network: Network, link: Pick<Link, 'conf'>, args: string[]): Promise<Up> {
   const [node, ...rest] = (await command()) as [string, ...string[]]
   const file = join(network.folder, `ready-${count++}.json`)
   const program = network.near.start(node, [...rest, 'up', '-c', link.conf, '--ready-file', file, ...args])

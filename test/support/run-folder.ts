@@ -1,6 +1,6 @@
 // One folder for what the tests of a run share: the packed tarball, its installations, generated files. vitest calls
 // `setup` once in its main process, before any worker; the workers find the folder in their environment.
-import { chmodSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { chmodSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { isAlive } from './process.js'
@@ -15,11 +15,13 @@ export default function setup(): () => void {
   return () => rmSync(folder, { recursive: true, force: true })
 }
 
-/** Removes what killed runs left. */
+/** Removes what killed runs of this user left. */
 function sweep(): void {
   for (const name of readdirSync(tmpdir())) {
     const pid = /^tunless-test-(\d+)-/.exec(name)?.[1]
-    if (pid !== undefined && !isAlive(Number(pid))) rmSync(join(tmpdir(), name), { recursive: true, force: true })
+    if (pid === undefined || isAlive(Number(pid))) continue
+    const folder = join(tmpdir(), name)
+    if (statSync(folder).uid === process.getuid?.()) rmSync(folder, { recursive: true, force: true })
   }
 }
 
