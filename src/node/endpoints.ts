@@ -57,7 +57,7 @@ export function keepEndpoint(
     asking = false
     if (stopped) return
     if (failure === undefined) use()
-    else retry = setTimeout(ask, retryInterval)
+    else retry = setTimeout(ask, retryInterval).unref()
   }
 
   function use(): void {

@@ -1,5 +1,5 @@
 // The tunnel as a Node program sees it: a host without a kernel, its UDP sockets, names and readiness.
-import { EventEmitter } from 'node:events'
+import { EventEmitter, setMaxListeners } from 'node:events'
 import { type Endpoint, formatAddress, formatEndpoint, formatPrefix, type IpAddress } from '../core/base/address.js'
 import { encodeKey } from '../core/base/base64.js'
 import type { Config } from '../core/config/config.js'
@@ -28,6 +28,8 @@ import { withResolvers } from './with-resolvers.js'
 
 /** Inner MTU where the configuration names none: fits an outer path of 1500 bytes over IPv6. */
 const defaultMtu = 1420
+/** setTimeout's longest delay, ms. */
+const longestTimeout = 2 ** 31 - 1
 /** How long close() lets what was written before reach its peers, ms. */
 const closeLinger = 2000
 /** How long {@link Tunnel.ready} waits by default, ms. */
@@ -170,8 +172,14 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
         },
       },
     })
-    tunnel = new Tunnel(config, host, udp, now, crypto.name, options, claim)
-    return tunnel
+    try {
+      tunnel = new Tunnel(config, host, udp, now, crypto.name, options, claim)
+      return tunnel
+    } catch (error) {
+      host.close(now())
+      await udp.close()
+      throw error
+    }
   }
 
   private constructor(
@@ -184,6 +192,7 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
     claim: Claim,
   ) {
     super()
+    setMaxListeners(0, this.#closing.signal)
     this.#claim = claim
     this.config = config
     this.#host = host
@@ -274,7 +283,8 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
       record.initiations = 0
       if (event.rtt !== undefined) record.rtt = event.rtt
       for (const wake of this.#waiters) wake()
-      this.emit('handshake', this.#describe(record))
+      // Apart from the device's turn: what a listener throws must not unwind it.
+      process.nextTick(() => this.emit('handshake', this.#describe(record)))
     } else if (event.type === 'initiation') {
       record.initiations = event.attempt
       if (event.attempt > 1) record.keeper?.advance()
@@ -447,7 +457,7 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
     const closing = this.#closing.signal
     const onClose = () => reject(closing.reason)
     const onAbort = () => reject(signal?.reason)
-    const timer = timeout > 0 ? setTimeout(expired, timeout) : undefined
+    const timer = timeout > 0 ? setTimeout(expired, Math.min(timeout, longestTimeout)) : undefined
     closing.addEventListener('abort', onClose)
     signal?.addEventListener('abort', onAbort)
     return promise.finally(() => {

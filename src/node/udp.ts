@@ -27,6 +27,8 @@ export interface UdpCounters {
   tooLong: number
   /** No slot was free. */
   noSlot: number
+  /** From port 0, where nothing can be sent to. */
+  noPort: number
   /** No socket of that family. */
   noFamily: number
 }
@@ -121,18 +123,19 @@ function bindFailed(port: number, cause: NodeJS.ErrnoException): TunnelError {
 
 class BoundSockets implements UdpSockets {
   readonly port: number
-  readonly counters: UdpCounters = { sendErrors: 0, receiveErrors: 0, tooLong: 0, noSlot: 0, noFamily: 0 }
+  readonly counters: UdpCounters = {
+    sendErrors: 0,
+    receiveErrors: 0,
+    tooLong: 0,
+    noSlot: 0,
+    noPort: 0,
+    noFamily: 0,
+  }
   readonly #memory: PacketMemory
   readonly #sink: UdpSink
   readonly #sockets: Socket[]
-  readonly #bySize: (Socket | undefined)[] = []
+  readonly #senders: (Sender | undefined)[] = []
   readonly #texts = new WeakMap<Endpoint, string>()
-  /** The latest datagram waits for the next one or the turn's end, so that the last of a turn is known. */
-  #waitingSlot = noSlot
-  #waitingLength = 0
-  #waitingEndpoint: Endpoint | undefined
-  /** Slots that the kernel had no room for: Node still reads them. */
-  #held: number[] = []
   #closed = false
   #lastAddress = ''
   #lastPort = 0
@@ -144,7 +147,8 @@ class BoundSockets implements UdpSockets {
     this.#sink = options.sink
     this.#sockets = sockets
     for (const socket of sockets) {
-      this.#bySize[socket.address().family === 'IPv6' ? 16 : 4] = socket
+      const length = socket.address().family === 'IPv6' ? 16 : 4
+      this.#senders[length] = new Sender(socket, options, this.counters)
       socket.on('message', (message, source) => this.#receive(message, source))
       socket.on('error', error => {
         this.counters.receiveErrors++
@@ -154,13 +158,17 @@ class BoundSockets implements UdpSockets {
   }
 
   get writable(): boolean {
-    return this.#held.length === 0
+    return this.#senders.every(sender => sender === undefined || sender.writable)
   }
 
   #receive(message: Buffer, remote: RemoteInfo): void {
     const memory = this.#memory
     if (message.length > memory.slotSize) {
       this.counters.tooLong++
+      return
+    }
+    if (remote.port === 0) {
+      this.counters.noPort++
       return
     }
     const slot = memory.alloc()
@@ -188,24 +196,9 @@ class BoundSockets implements UdpSockets {
   }
 
   send(slot: number, length: number, endpoint: Endpoint): void {
-    if (this.#waitingSlot !== noSlot) this.#transmit(undefined)
-    this.#waitingSlot = slot
-    this.#waitingLength = length
-    this.#waitingEndpoint = endpoint
-  }
-
-  endTurn(): void {
-    if (this.#waitingSlot !== noSlot) this.#transmit(this.#sent)
-  }
-
-  /** A callback a packet would cost more than the rest of the call; without any, Node hides errors. So a turn's last has one. */
-  #transmit(callback: ((error: Error | null) => void) | undefined): void {
-    const slot = this.#waitingSlot
-    const endpoint = this.#waitingEndpoint as Endpoint
-    this.#waitingSlot = noSlot
-    const socket = this.#closed ? undefined : this.#bySize[endpoint.address.length]
-    if (socket === undefined) {
-      this.counters.noFamily++
+    const sender = this.#closed ? undefined : this.#senders[endpoint.address.length]
+    if (sender === undefined || endpoint.port === 0) {
+      this.counters[sender === undefined ? 'noFamily' : 'noPort']++
       this.#memory.free(slot)
       return
     }
@@ -214,20 +207,11 @@ class BoundSockets implements UdpSockets {
       text = formatAddress(endpoint.address)
       this.#texts.set(endpoint, text)
     }
-    socket.send(this.#memory.u8, slot, this.#waitingLength, endpoint.port, text, callback)
-    if (socket.getSendQueueCount() === 0) this.#memory.free(slot)
-    else this.#held.push(slot)
+    sender.send(slot, length, endpoint.port, text)
   }
 
-  readonly #sent = (error: Error | null): void => {
-    if (error !== null) {
-      this.counters.sendErrors++
-      this.#sink.handleError(error)
-    }
-    if (this.#held.length === 0 || this.#sockets.some(socket => !this.#closed && socket.getSendQueueCount() > 0)) return
-    for (const slot of this.#held) this.#memory.free(slot)
-    this.#held = []
-    if (!this.#closed) this.#sink.handleWritable()
+  endTurn(): void {
+    for (const sender of this.#senders) sender?.endTurn()
   }
 
   setRef(on: boolean): void {
@@ -245,5 +229,78 @@ class BoundSockets implements UdpSockets {
         return closed
       }),
     )
+  }
+}
+
+/**
+ * One socket's way out. A callback a packet would cost more than the rest of the call; without any, Node hides errors and
+ * tells nobody when a datagram that had to wait has left its slot. So the latest datagram waits for the next one or the
+ * turn's end, and the last of a turn has a callback.
+ */
+class Sender {
+  readonly #socket: Socket
+  readonly #memory: PacketMemory
+  readonly #sink: UdpSink
+  readonly #counters: UdpCounters
+  #slot = noSlot
+  #length = 0
+  #port = 0
+  #address = ''
+  /** Slots that the kernel had no room for, in the order in which they leave: Node still reads them. */
+  readonly #held: number[] = []
+  /** Of those held, how many precede each callback that is still to come. */
+  readonly #before: number[] = []
+
+  constructor(socket: Socket, { memory, sink }: UdpOptions, counters: UdpCounters) {
+    this.#socket = socket
+    this.#memory = memory
+    this.#sink = sink
+    this.#counters = counters
+  }
+
+  get writable(): boolean {
+    return this.#held.length === 0
+  }
+
+  send(slot: number, length: number, port: number, address: string): void {
+    if (this.#slot !== noSlot) this.#transmit(undefined)
+    this.#slot = slot
+    this.#length = length
+    this.#port = port
+    this.#address = address
+  }
+
+  endTurn(): void {
+    if (this.#slot !== noSlot) this.#transmit(this.#sent)
+  }
+
+  #transmit(callback: ((error: Error | null) => void) | undefined): void {
+    const slot = this.#slot
+    this.#slot = noSlot
+    try {
+      this.#socket.send(this.#memory.u8, slot, this.#length, this.#port, this.#address, callback)
+    } catch (error) {
+      this.#memory.free(slot)
+      this.#fail(error as NodeJS.ErrnoException)
+      return
+    }
+    if (this.#socket.getSendQueueCount() === 0) this.#memory.free(slot)
+    else this.#held.push(slot)
+    if (callback !== undefined) this.#before.push(this.#held.length)
+  }
+
+  /** Datagrams leave in order, so with this one all that were held before it have left. */
+  readonly #sent = (error: Error | null): void => {
+    if (error !== null) this.#fail(error)
+    const left = this.#before.shift() ?? 0
+    if (left === 0) return
+    for (const slot of this.#held.splice(0, left)) this.#memory.free(slot)
+    for (let i = 0; i < this.#before.length; i++) this.#before[i] = (this.#before[i] as number) - left
+    if (this.writable) this.#sink.handleWritable()
+  }
+
+  #fail(error: NodeJS.ErrnoException): void {
+    this.#counters.sendErrors++
+    this.#sink.handleError(error)
   }
 }

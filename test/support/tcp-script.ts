@@ -27,27 +27,10 @@ import {
   writeTcpHeader,
 } from '../../src/core/wire/tcp.js'
 import { createRandom, keyedHash, randomBytes } from './netstack-pair.js'
-
-const flagLetters: [string, number][] = [
-  ['S', 2],
-  ['F', 1],
-  ['R', 4],
-  ['P', 8],
-  ['U', 32],
-  ['.', 16],
-]
+import { encodeOptions, flagLetters, parseLine } from './tcp-script-line.js'
 
 /** The peer's first sequence number is near the wrap, so that every longer script crosses it. */
 const peerIsn = 0xfffffe00 | 0
-
-interface Line {
-  flags: number
-  start: number
-  length: number
-  ack: number | undefined
-  win: number | undefined
-  options: string[] | undefined
-}
 
 export interface ScriptOptions extends Partial<StackOptions> {
   family?: 4 | 6
@@ -74,6 +57,8 @@ export class TcpScript {
   peerPort: number
   /** What our SYN said; the base of our numbers. */
   iss: number | undefined
+  /** The last TCP packet that left, whole. */
+  lastPacket = new Uint8Array(0)
   /** Our timestamp in the last segment that carried one. */
   lastTimestamp = 0
   readonly #sent: Sent[] = []
@@ -264,6 +249,7 @@ export class TcpScript {
     expect(parseIp(memory, offset, length, ip)).toBeUndefined()
     if (ip.protocol !== protocolTcp) this.others.push(memory.u8.slice(offset, offset + length))
     else {
+      this.lastPacket = memory.u8.slice(offset, offset + length)
       const header = createTcpHeader()
       const pseudo = pseudoHeaderSum(ip.source, ip.destination, protocolTcp, ip.payloadLength)
       expect(sumIsValid(pseudo + onesSum(memory, ip.payload, ip.payloadLength))).toBe(true)
@@ -278,48 +264,4 @@ export class TcpScript {
     }
     memory.free(slot)
   }
-}
-
-function parseLine(text: string): Line {
-  const match = /^([SFRPU.]+) (\d+):(\d+)\((\d+)\)(?: ack (\d+))?(?: win (\d+))?(?: <(.*)>)?$/.exec(text)
-  if (match === null) throw new Error(`not a line of a script: ${text}`)
-  const [, letters, start, end, length, ack, win, options] = match
-  if (Number(end) - Number(start) !== Number(length)) throw new Error(`the numbers do not add up: ${text}`)
-  let flags = 0
-  for (const [letter, bit] of flagLetters) if ((letters as string).includes(letter)) flags |= bit
-  return {
-    flags,
-    start: Number(start),
-    length: Number(length),
-    ack: ack === undefined ? undefined : Number(ack),
-    win: win === undefined ? undefined : Number(win),
-    options: options === undefined ? undefined : options.split(',').filter(option => option !== ''),
-  }
-}
-
-function encodeOptions(options: string[], iss: number): Uint8Array {
-  const bytes: number[] = []
-  const word = (value: number) =>
-    bytes.push((value >>> 24) & 255, (value >>> 16) & 255, (value >>> 8) & 255, value & 255)
-  for (const option of options) {
-    const [name, ...words] = option.split(' ') as [string, ...string[]]
-    if (name === 'mss') bytes.push(2, 4, Number(words[0]) >> 8, Number(words[0]) & 255)
-    else if (name === 'wscale') bytes.push(3, 3, Number(words[0]))
-    else if (name === 'sackOK') bytes.push(4, 2)
-    else if (name === 'nop') bytes.push(1)
-    else if (name === 'TS') {
-      bytes.push(8, 10)
-      word(Number(words[1]))
-      word(Number(words[3]))
-    } else if (name === 'sack') {
-      bytes.push(5, 2 + 8 * words.length)
-      for (const block of words) {
-        const [from, to] = block.split(':').map(Number) as [number, number]
-        word((iss + from) | 0)
-        word((iss + to) | 0)
-      }
-    } else throw new Error(`not an option: ${option}`)
-  }
-  while (bytes.length % 4 !== 0) bytes.push(1)
-  return Uint8Array.from(bytes)
 }

@@ -18,7 +18,7 @@ const longestShown = 60
 
 /** `text` in quotes for a message: cut, without control characters, and without any run that could be (part of) a key. */
 export function shown(text: string): string {
-  const masked = text.replace(/[A-Za-z0-9+/]{24,}={0,2}/g, '(hidden)')
+  const masked = text.replace(/[A-Za-z0-9+/]{16,}={0,2}/g, '(hidden)')
   const cut = masked.length > longestShown ? `${masked.slice(0, longestShown)}…` : masked
   return `'${cut.replace(/[^\x20-\x7e\u00a0-\uffff]/g, '?')}'`
 }

@@ -67,7 +67,7 @@ export class IcmpLayer {
     }
     if (h.kind === 'echo-reply') this.#pings.handleReply(ip, h, now)
     else if (h.kind === 'other' || h.kind === 'parameter-problem') counters.icmpIgnored++
-    else this.#handleError(h, now)
+    else this.#handleError(h, path, now)
     memory.free(slot)
   }
 
@@ -127,16 +127,17 @@ export class IcmpLayer {
     writeIpHeader(memory, packet, version, length, protocol, defaultHopLimit, source, destination)
   }
 
-  #handleError(h: IcmpHeader, now: number): void {
+  /** Believed only from the path that the quoted packet left on: no peer speaks for another's. */
+  #handleError(h: IcmpHeader, path: number, now: number): void {
     const { memory, counters } = this.#context
     counters.icmpErrorsIn++
     const quoted = parseQuoted(memory, h)
     let believed = false
     if (quoted !== undefined && this.#context.isOwn(quoted.source)) {
-      if (quoted.protocol === protocolTcp) believed = handleTcpError(this.#tcp, quoted, h.kind, h.mtu, now)
-      else if (quoted.protocol === protocolUdp) believed = this.#udp.handleError(quoted, h.kind)
+      if (quoted.protocol === protocolTcp) believed = handleTcpError(this.#tcp, quoted, h.kind, h.mtu, path, now)
+      else if (quoted.protocol === protocolUdp) believed = this.#udp.handleError(quoted, h.kind, path)
       else if (quoted.protocol === (quoted.version === 4 ? protocolIcmp : protocolIcmpv6)) {
-        believed = this.#pings.handleError(quoted, h.kind)
+        believed = this.#pings.handleError(quoted, h.kind, path)
       }
     }
     if (!believed) counters.icmpNotBelieved++

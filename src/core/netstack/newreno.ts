@@ -68,7 +68,9 @@ class NewReno implements CongestionControl {
   #reduce(outstanding: number): void {
     this.#priorWindow = this.window
     this.#priorThreshold = this.slowStartThreshold
-    this.slowStartThreshold = Math.max(Math.floor(outstanding / 2), 2 * this.#segmentSize)
+    // Not what SACK or duplicate ACKs let out beyond the window (RFC 5681, 3.2, step 2).
+    const flight = Math.min(outstanding, this.window)
+    this.slowStartThreshold = Math.max(Math.floor(flight / 2), 2 * this.#segmentSize)
     this.#credit = 0
   }
 }

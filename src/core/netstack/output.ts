@@ -72,8 +72,8 @@ export class PacketOutput {
         count++
       } else this.#paths.hold(path, slot, length, now)
     }
-    if (this.#first === this.#ring.length) {
-      this.#ring.length = 0
+    if (this.#first * 2 > this.#ring.length) {
+      this.#ring.splice(0, this.#first)
       this.#first = 0
     }
     return count

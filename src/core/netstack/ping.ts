@@ -80,11 +80,11 @@ export class PingTable {
   }
 
   /** True if the quoted packet is a request that waits. */
-  handleError(quoted: QuotedPacket, kind: IcmpKind): boolean {
+  handleError(quoted: QuotedPacket, kind: IcmpKind, path: number): boolean {
     const { view } = this.context.memory
     if (view.getUint16(quoted.payload + 4) !== this.identifier) return false
     const request = this.#waiting.get(view.getUint16(quoted.payload + 6))
-    if (request === undefined || !sameWords(request.remote, quoted.destination)) return false
+    if (request === undefined || request.path !== path || !sameWords(request.remote, quoted.destination)) return false
     request.finish({ error: codeOf(kind) })
     return true
   }
@@ -116,7 +116,7 @@ class EchoRequest implements Ping, Timed, PathWaiter {
   sentAt = 0
   readonly #table: PingTable
   readonly #local: AddressWords
-  readonly #path: number
+  readonly path: number
   readonly #size: number
   readonly #timeout: number
   readonly #done: (result: PingResult) => void
@@ -135,7 +135,7 @@ class EchoRequest implements Ping, Timed, PathWaiter {
     this.#table = table
     this.#local = local
     this.remote = remote
-    this.#path = path
+    this.path = path
     this.sequence = sequence
     this.#size = size
     this.#timeout = timeout
@@ -145,8 +145,8 @@ class EchoRequest implements Ping, Timed, PathWaiter {
   start(now: number): void {
     const { paths, deadlines } = this.#table.context
     deadlines.set(this, now + this.#timeout)
-    if (paths.ready(this.#path)) this.#send(now)
-    else paths.wait(this.#path, this, now)
+    if (paths.ready(this.path)) this.#send(now)
+    else paths.wait(this.path, this, now)
   }
 
   cancel(): void {
@@ -183,7 +183,7 @@ class EchoRequest implements Ping, Timed, PathWaiter {
     const { paths, deadlines } = this.#table.context
     this.#table.forget(this)
     deadlines.cancel(this)
-    paths.forget(this.#path, this)
+    paths.forget(this.path, this)
   }
 
   #send(now: number): void {
@@ -206,6 +206,6 @@ class EchoRequest implements Ping, Timed, PathWaiter {
     const length = icmpHeaderLength + this.#size
     const protocol = version === 4 ? protocolIcmp : protocolIcmpv6
     writeIpHeader(memory, packet, version, length, protocol, defaultHopLimit, this.#local, this.remote)
-    output.enqueue(slot, body + this.#size - packet, this.#path)
+    output.enqueue(slot, body + this.#size - packet, this.path)
   }
 }

@@ -117,7 +117,7 @@ export class Stack implements StackContext {
     this.now = now
     this.counters.packetsIn++
     if (offset < slot + packetHeadroom) throw new RangeError('a packet starts at least packetHeadroom into its slot')
-    const drop = parseIp(this.memory, offset, length, ip) ?? this.#reasonToDrop(ip)
+    const drop = parseIp(this.memory, offset, length, ip) ?? this.#reasonToDrop(ip, path)
     if (drop !== undefined) {
       this.counters[drop]++
       this.memory.free(slot)
@@ -240,9 +240,9 @@ export class Stack implements StackContext {
     this.deadlines.cancel(this.#tcp.timeWait.timer)
     this.#udp.close()
     this.#icmp.close()
-    this.paths.clear()
     this.flush(now, this.limits.outputQueue + 1)
     this.output.clear()
+    this.paths.clear()
   }
 
   isOwn(address: AddressWords): boolean {
@@ -266,15 +266,16 @@ export class Stack implements StackContext {
     if (this.#closed) throw new StackError('ECONNABORTED', 'the stack is closed')
   }
 
-  #reasonToDrop(ip: IpHeader): 'notOurs' | 'badSource' | 'fragments' | undefined {
+  #reasonToDrop(ip: IpHeader, path: number): 'notOurs' | 'badSource' | 'fragments' | undefined {
     if (this.#closed || !this.isOwn(ip.destination)) return 'notOurs'
-    if (!isUnicast(ip.source)) return 'badSource'
+    if (!isUnicast(ip.source) || (path !== loopbackPath && this.isOwn(ip.source))) return 'badSource'
     return ip.fragment ? 'fragments' : undefined
   }
 }
 
-/** Neither unspecified nor multicast nor broadcast: something that can be answered. */
+/** Neither unspecified nor loopback nor multicast nor broadcast: someone else, who can be answered. */
 function isUnicast(address: AddressWords): boolean {
-  if (isMapped(address)) return address.w3 !== 0 && address.w3 >>> 28 < 14
-  return address.w0 >>> 24 !== 0xff && (address.w0 | address.w1 | address.w2 | address.w3) !== 0
+  const { w0, w1, w2, w3 } = address
+  if (isMapped(address)) return w3 >>> 24 !== 0 && w3 >>> 24 !== 127 && w3 >>> 28 < 14
+  return w0 >>> 24 !== 0xff && ((w0 | w1 | w2) !== 0 || w3 >>> 0 > 1)
 }

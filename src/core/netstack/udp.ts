@@ -86,11 +86,11 @@ export class UdpLayer {
   }
 
   /** An ICMP error about a datagram of ours. True if a connected socket had sent it. */
-  handleError(quoted: QuotedPacket, kind: IcmpKind): boolean {
+  handleError(quoted: QuotedPacket, kind: IcmpKind, path: number): boolean {
     const { source, sourcePort, destination, destinationPort } = quoted
     const socket = this.#find(source, sourcePort, destination, destinationPort)
     if (socket === undefined || !socket.isConnectedTo(destination, destinationPort)) return false
-    if (kind === 'packet-too-big') return false
+    if (kind === 'packet-too-big' || this.context.routeTo(destination) !== path) return false
     socket.fail(codeOf(kind))
     return true
   }

@@ -7,7 +7,6 @@ export const flagSyn = 2
 export const flagRst = 4
 export const flagPsh = 8
 export const flagAck = 16
-export const flagUrg = 32
 
 export const tcpHeaderLength = 20
 

@@ -63,14 +63,12 @@ export class ControlServer {
   /** Serves one client until it is gone. The stream must keep its writable side open after a read end (`allowHalfOpen`). */
   async serve(stream: Duplex): Promise<void> {
     stream.on('error', () => {})
+    if (stream.destroyed) return
     this.#clients.add(stream)
-    try {
-      if (this.#clients.size > this.#limits.clients)
-        finish(stream, { ok: false, code: 'EMFILE', message: 'too many clients at once on the control socket' })
-      else await this.#answer(stream)
-    } finally {
-      this.#clients.delete(stream)
-    }
+    stream.once('close', () => this.#clients.delete(stream))
+    if (this.#clients.size > this.#limits.clients)
+      finish(stream, { ok: false, code: 'EMFILE', message: 'too many clients at once on the control socket' })
+    else await this.#answer(stream)
   }
 
   async #answer(stream: Duplex): Promise<void> {
@@ -174,6 +172,8 @@ export class ControlServer {
 /** The last word: the client gets the line if its socket takes it, and no time. */
 function finish(stream: Duplex, reply: Reply): void {
   if (stream.destroyed) return
+  const timer = setTimeout(() => stream.destroy(), noticeTimeout).unref()
+  stream.once('close', () => clearTimeout(timer))
   writeLine(stream, reply)
   stream.end(() => stream.destroy())
 }

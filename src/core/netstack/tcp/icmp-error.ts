@@ -5,6 +5,7 @@ import type { SocketCode } from '../types.js'
 import { remove } from './close.js'
 import { minMtu4, minMtu6 } from './constants.js'
 import { segmentSizeFor, type TcpLayer } from './layer.js'
+import { resegment } from './resegment.js'
 import { seqWithin } from './sequence.js'
 import { stateSynSent } from './states.js'
 import type { Tcb } from './tcb.js'
@@ -21,10 +22,11 @@ export function handleTcpError(
   quoted: QuotedPacket,
   kind: IcmpKind,
   mtu: number,
+  path: number,
   now: number,
 ): boolean {
   const c = layer.flows.find(quoted.source, quoted.sourcePort, quoted.destination, quoted.destinationPort)
-  if (c === undefined) return false
+  if (c === undefined || c.path !== path) return false
   const sequence = layer.context.memory.view.getInt32(quoted.payload + 4)
   if (!seqWithin(sequence, c.sndUna, c.outstanding)) return false
   if (kind === 'packet-too-big') return narrow(c, mtu, now)
@@ -44,7 +46,7 @@ function narrow(c: Tcb, mtu: number, now: number): boolean {
   if (c.stateCode === stateSynSent || c.congestion === undefined) return true
   c.segmentSize = segmentSizeFor(c.peerMss, c.layer.mssFor(c, now), c.tsOk ? 12 : 0)
   c.congestion.setSegmentSize(c.segmentSize)
-  c.board.resegment(c.segmentSize, c.finSent)
+  resegment(c.board, c.segmentSize, c.finSent)
   c.retransmitNow = true
   c.layer.wantSend(c)
   return true

@@ -1,47 +1,11 @@
 // What is in flight: one record a segment, in parallel typed arrays that exist only while something is (RFC 6675's
 // scoreboard, kept incrementally). Records are numbered on and on; a number's place is its low bits.
+import { createLanes, type Lanes, type LanesPool } from './lanes.js'
 import { seqAtOrBefore, seqBefore, seqDiff } from './sequence.js'
 
 const sackedFlag = 1
 const lostFlag = 2
 const retransmittedFlag = 4
-
-/** The arrays of a scoreboard; `skip` is a union-find over records that SACK reported: 0, or how far the next candidate is. */
-interface Lanes {
-  readonly size: number
-  readonly sequence: Int32Array
-  readonly sentAt: Float64Array
-  readonly skip: Int32Array
-  readonly flags: Uint8Array
-}
-
-const smallest = 16
-/** Of the arrays kept for reuse: how many, and the largest. */
-const pooledLanes = 64
-const largestPooled = 1024
-
-function createLanes(size: number): Lanes {
-  return {
-    size,
-    sequence: new Int32Array(size),
-    sentAt: new Float64Array(size),
-    skip: new Int32Array(size),
-    flags: new Uint8Array(size),
-  }
-}
-
-/** Arrays for the next connection that sends. */
-export class LanesPool {
-  readonly #free: Lanes[] = []
-
-  take(): Lanes {
-    return this.#free.pop() ?? createLanes(smallest)
-  }
-
-  give(lanes: Lanes): void {
-    if (lanes.size <= largestPooled && this.#free.length < pooledLanes) this.#free.push(lanes)
-  }
-}
 
 export class Scoreboard {
   /** Numbers of the first record and of the one after the last. */
@@ -228,48 +192,9 @@ export class Scoreboard {
     return this.#firstLost < this.tail ? this.#firstLost : -1
   }
 
-  /**
-   * Cuts records that are longer than `limit` into ones that are not, and finds those lost: the path got narrower.
-   * `hasFin`: the last sequence number is a FIN, which needs no room.
-   */
-  resegment(limit: number, hasFin: boolean): number {
-    const old = this.#lanes
-    if (old === undefined) return 0
-    const first = this.head
-    const last = this.tail
-    const end = this.#end
-    const mask = old.size - 1
-    this.#forget()
-    let lost = 0
-    for (let record = first; record < last; record++) {
-      const at = record & mask
-      const recordEnd = record + 1 === last ? end : (old.sequence[(record + 1) & mask] as number)
-      const flags = old.flags[at] as number
-      let start = old.sequence[at] as number
-      const tooLong = seqDiff(recordEnd, start) > (hasFin && record + 1 === last ? limit + 1 : limit)
-      while (start !== recordEnd) {
-        const part = tooLong ? Math.min(limit, seqDiff(recordEnd, start)) : seqDiff(recordEnd, start)
-        const added = this.tail
-        this.sent(start, part, old.sentAt[at] as number)
-        if ((flags & sackedFlag) !== 0) this.sack(start, (start + part) | 0)
-        else if (tooLong || (flags & lostFlag) !== 0) lost += this.markLost(added)
-        if ((flags & retransmittedFlag) !== 0) this.#addFlag(added, retransmittedFlag)
-        start = (start + part) | 0
-      }
-    }
-    this.#judged = this.head
-    this.#firstLost = this.head
-    this.#pool.give(old)
-    return lost
-  }
-
   /** Gives the arrays back; nothing is in flight. */
   release(): void {
     if (this.#lanes !== undefined) this.#pool.give(this.#lanes)
-    this.#forget()
-  }
-
-  #forget(): void {
     this.#lanes = undefined
     this.head = 0
     this.tail = 0
@@ -284,11 +209,6 @@ export class Scoreboard {
   #flagsOf(record: number): number {
     const lanes = this.#lanes as Lanes
     return lanes.flags[record & (lanes.size - 1)] as number
-  }
-
-  #addFlag(record: number, flag: number): void {
-    const lanes = this.#lanes as Lanes
-    lanes.flags[record & (lanes.size - 1)] = this.#flagsOf(record) | flag
   }
 
   /** Counts a record as delivered, cumulatively or by SACK. */

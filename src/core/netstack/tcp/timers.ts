@@ -67,6 +67,11 @@ function timeout(c: Tcb, now: number): void {
 
 /** The window is closed or silly: a probe is due. It sets the timer when it leaves. */
 function probeWindow(c: Tcb, now: number): void {
+  const hasUnsent = !c.finSent && (c.unsent > 0 || c.finQueued)
+  if (c.outstanding === 0 && !hasUnsent) {
+    c.persisting = false
+    return
+  }
   if (c.probesUnanswered >= maxRetransmits) {
     abort(c, c.softError ?? 'ETIMEDOUT', now)
     return
@@ -77,10 +82,11 @@ function probeWindow(c: Tcb, now: number): void {
 }
 
 function keepAlive(c: Tcb, now: number): void {
-  const silence = now - c.heardAt
-  if (silence < c.keepAliveIdle) {
+  // The sum is compared, not the difference: what is scheduled must not be due by rounding.
+  const due = c.heardAt + c.keepAliveIdle
+  if (due > now) {
     c.keepAliveSent = 0
-    c.keepAliveAt = c.heardAt + c.keepAliveIdle
+    c.keepAliveAt = due
     return
   }
   if (c.keepAliveSent >= keepAliveProbes) {

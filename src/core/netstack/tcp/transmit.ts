@@ -48,7 +48,7 @@ function transmitHandshake(c: Tcb, now: number): number {
   if (!sendSyn(c, now)) return transmitNoSlot
   budgetLeft--
   c.synDue = false
-  if (!c.synResent) c.lastSentAt = now
+  c.lastSentAt = now
   c.retransmitAt = now + c.rto.interval
   c.layer.schedule(c)
   return transmitDone

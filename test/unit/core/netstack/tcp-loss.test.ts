@@ -30,6 +30,14 @@ describe('the retransmission timer', () => {
     expect(s.take().length).toBeGreaterThan(0)
   })
 
+  test('halves the threshold once, however often the same data times out', () => {
+    const { s, c } = tenInFlight(withoutSack)
+    s.wait(1500)
+    expect(c.stats.timeouts).toBe(3)
+    for (const ack of [1001, 2001, 3001, 4001]) s.send(`. 1:1(0) ack ${ack} win 512`)
+    expect(c.stats.congestionWindow).toBe(5000)
+  })
+
   test('is not fooled by the ACK of a segment sent twice (Karn)', () => {
     const { s, c } = tenInFlight(withoutSack)
     const before = c.stats.rtt
@@ -68,7 +76,7 @@ describe('fast retransmit', () => {
     s.send('. 1:1(0) ack 1 win 512').expect('. 10001:11001(1000)')
     s.send('. 1:1(0) ack 1 win 512').expect('. 11001:12001(1000)')
     s.send('. 1:1(0) ack 1 win 512').expect('. 1:1001(1000)').expectNothing()
-    expect(c.stats.congestionWindow).toBe(6000)
+    expect(c.stats.congestionWindow).toBe(5000)
   })
 
   test('without SACK: a partial ACK resends the next hole at once (NewReno), and the end of recovery goes on', () => {
@@ -81,7 +89,7 @@ describe('fast retransmit', () => {
     s.send('. 1:1(0) ack 12001 win 512')
     expect(c.stats.retransmits).toBe(2)
     s.expect('. 12001:13001(1000)')
-    expect(c.stats.congestionWindow).toBe(6000)
+    expect(c.stats.congestionWindow).toBe(5000)
   })
 
   test('is not set off by window updates, data, or duplicates of nothing', () => {
@@ -102,26 +110,30 @@ describe('fast retransmit', () => {
     const lines = s.take()
     expect(lines[0]).toContain(' 1001:2001(1000)')
     expect(c.stats.retransmits).toBe(1)
-    s.send('. 1:1(0) ack 1001 win 512 <sack 5001:8001 2001:4001>')
+    s.send('. 1:1(0) ack 1001 win 512 <sack 5001:12001 2001:4001>')
     expect(s.take()[0]).toContain(' 4001:5001(1000)')
     expect(c.stats.retransmits).toBe(2)
-    s.send('. 1:1(0) ack 20001 win 512')
-    s.wait(100_000)
+    s.send(`. 1:1(0) ack ${1 + c.stats.bytesSent} win 512`).skip()
+    s.send(`. 1:1(0) ack ${1 + c.stats.bytesSent} win 512`)
+    expect(c.bytesQueued).toBe(0)
     expect(c.stats).toMatchObject({ retransmits: 2, timeouts: 0 })
   })
 
-  test('with SACK: a burst of losses is repaired in one round trip a window', () => {
+  test('with SACK: a burst of twenty losses is resent at once, as far as the window goes, without a timeout', () => {
     const { s, c } = dialled(withSack, {}, 30_000)
-    c.write(payload(200_000), 0, s.now)
-    // Open the window first.
-    let sent = 10
-    for (let acked = 0; sent < 60; acked = sent, sent += s.take().length) {
-      s.skip()
-      s.send(`. 1:1(0) ack ${1 + sent * 1000} win 30000`)
-      if (acked === sent) break
+    c.write(payload(400_000), 0, s.now)
+    let acked = 0
+    for (const segments of [10, 20, 40]) {
+      expect(s.take()).toHaveLength(segments)
+      acked += segments * 1000
+      s.wait(50).send(`. 1:1(0) ack ${1 + acked} win 30000`)
     }
-    const inFlight = s.take().length + c.bytesQueued
-    expect(inFlight).toBeGreaterThan(0)
+    expect(s.take()).toHaveLength(80)
+    s.send(`. 1:1(0) ack ${1 + acked} win 30000 <sack ${acked + 20_001}:${acked + 80_001}>`)
+    const resent = s.take().filter(line => Number(/ (\d+):/.exec(line)?.[1]) < 1 + acked + 20_000)
+    expect(resent).toHaveLength(20)
+    s.send(`. 1:1(0) ack ${1 + acked + 80_000} win 30000`)
+    expect(c.stats).toMatchObject({ retransmits: 20, timeouts: 0 })
   })
 
   test('with SACK: goes on after a lost retransmission, by the timer', () => {

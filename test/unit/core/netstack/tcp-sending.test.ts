@@ -58,6 +58,10 @@ describe('segments', () => {
     s.expectNothing()
     c.setNoDelay(true)
     s.expect('P. 5:6(1)')
+    c.setNoDelay(false)
+    c.write(payload(1), 0, s.now)
+    c.end(s.now)
+    s.expect('FP. 6:7(1)')
   })
 
   test('written in one turn are one segment', () => {

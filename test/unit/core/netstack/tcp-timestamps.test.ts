@@ -1,0 +1,42 @@
+import { describe, expect, test } from 'vitest'
+import { accepted, dialled, payload } from '../../../support/tcp-handshakes.js'
+
+describe('timestamps', () => {
+  const options = 'mss 1460,sackOK,TS val 1000 ecr 0,wscale 7'
+
+  test('are echoed from the segment that the last ACK waits for', () => {
+    const { s } = accepted(options)
+    s.send('. 1:101(100) ack 1 win 512 <TS val 1001 ecr 0>').expect('. 1:1(0) ack 101 <TS ecr 1001>')
+    s.send('. 201:301(100) ack 1 win 512 <TS val 1002 ecr 0>').expect('. 1:1(0) ack 101 <TS ecr 1001>')
+    s.send('. 101:201(100) ack 1 win 512 <TS val 1003 ecr 0>').expect('. 1:1(0) ack 301 <TS ecr 1003>')
+  })
+
+  test('that are old betray an old segment (PAWS), but not a RST, and not after 24 days', () => {
+    const { s, owner } = accepted(options)
+    s.send('. 1:101(100) ack 1 win 512 <TS val 999 ecr 0>').expect('. 1:1(0) ack 1 <TS ecr 1000>')
+    expect(owner.received.length).toBe(0)
+    expect(s.stack.counters.tcpPaws).toBe(1)
+    s.wait(25 * 24 * 3600 * 1000)
+    s.send('. 1:101(100) ack 1 win 512 <TS val 999 ecr 0>').expect('. 1:1(0) ack 101 <TS ecr 999>')
+    s.send('R 101:101(0) <TS val 5 ecr 0>')
+    expect(owner.error).toBe('ECONNRESET')
+  })
+
+  test('may be missing in a segment that is good otherwise', () => {
+    const { s, owner } = accepted(options)
+    s.send('. 1:101(100) ack 1 win 512').expect('. 1:1(0) ack 101 <TS ecr 1000>')
+    expect(owner.received.length).toBe(100)
+  })
+
+  test('that wrap around go on', () => {
+    const { s, owner } = accepted('mss 1460,TS val 4294967290 ecr 0')
+    s.send('. 1:101(100) ack 1 <TS val 5 ecr 0>').expect('. 1:1(0) ack 101')
+    expect(owner.received.length).toBe(100)
+  })
+
+  test('are not used with a peer that did not offer them', () => {
+    const { s, c } = dialled('mss 1460,sackOK')
+    c.write(payload(10), 0, s.now)
+    s.expect('P. 1:11(10) ack 1 <>')
+  })
+})
