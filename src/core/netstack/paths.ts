@@ -1,4 +1,5 @@
 // What the stack knows of a path: whether it is waited for, by whom, what was learnt of its MTU and when it was heard.
+import { type Deadlined, notScheduled } from '../base/deadline-heap.js'
 import type { PacketMemory } from '../base/packet-memory.js'
 import type { StackCounters } from './counters.js'
 import { pathMtuExpiry } from './tcp/constants.js'
@@ -9,8 +10,13 @@ export interface PathWaiter {
   pathDown(now: number): void
 }
 
-export interface Path {
+/** A packet waits no longer for its path, ms: who sent it has given up or sends another. */
+const packetPatience = 30_000
+
+export interface Path extends Deadlined {
   readonly id: number
+  /** The packets that wait have waited long enough. */
+  handleDeadline(now: number): void
   /** Flows whose first packet waits. */
   readonly waiting: Set<PathWaiter>
   /** Packets that wait: slot and length by turns. */
@@ -32,6 +38,7 @@ export interface PathOptions {
   readonly mtu: number
   pathReady(path: number): boolean
   wakePath(path: number, now: number): void
+  schedule(path: Path, deadline: number): void
 }
 
 export class PathTable {
@@ -45,7 +52,17 @@ export class PathTable {
   get(id: number): Path {
     let path = this.#paths.get(id)
     if (path === undefined) {
-      path = { id, waiting: new Set(), packets: [], heardAt: -Infinity, mtu: 0, mtuAt: 0 }
+      const made: Path = {
+        ...notScheduled,
+        id,
+        handleDeadline: () => this.#freePackets(made),
+        waiting: new Set(),
+        packets: [],
+        heardAt: -Infinity,
+        mtu: 0,
+        mtuAt: 0,
+      }
+      path = made
       this.#paths.set(id, path)
     }
     return path
@@ -73,6 +90,7 @@ export class PathTable {
       this.#options.memory.free(slot)
       return
     }
+    if (path.packets.length === 0) this.#options.schedule(path, now + packetPatience)
     path.packets.push(slot, length)
     this.#options.wakePath(id, now)
   }
@@ -82,6 +100,7 @@ export class PathTable {
     if (path === undefined) return
     for (const waiter of drain(path.waiting)) waiter.pathUp(now)
     const packets = path.packets.splice(0)
+    this.#options.schedule(path, Infinity)
     for (let i = 0; i < packets.length; i += 2) send(packets[i] as number, packets[i + 1] as number)
   }
 
@@ -119,6 +138,7 @@ export class PathTable {
 
   #freePackets(path: Path): void {
     const packets = path.packets.splice(0)
+    this.#options.schedule(path, Infinity)
     for (let i = 0; i < packets.length; i += 2) {
       this.#options.memory.free(packets[i] as number)
       this.#options.counters.pathDown++

@@ -104,6 +104,7 @@ export class Stack implements StackContext {
       mtu: options.mtu,
       pathReady: path => options.pathReady(path),
       wakePath: (path, now) => options.wakePath(path, now),
+      schedule: (path, deadline) => this.deadlines.set(path, deadline),
     })
     this.output = new PacketOutput(options.memory, options.sink, this.paths, this.counters, limits.outputQueue)
     this.#tcp = new TcpLayer(this)

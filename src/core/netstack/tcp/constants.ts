@@ -10,6 +10,8 @@ export const maxRto = 120_000
 /** RFC 9293, 3.8.3's R2; Linux's tcp_retries2 and tcp_syn_retries. */
 export const maxRetransmits = 15
 export const maxSynRetransmits = 6
+/** A dial without a timeout of its own: SYNs are tried for 127 s, and as long again the path may take to come up. */
+export const longestDial = 254_000
 /** RFC 9293, 3.7.1. */
 export const defaultMss4 = 536
 export const defaultMss6 = 1220

@@ -1,6 +1,7 @@
 // connect() and listen(): what is refused for local reasons, and the first SYN, which waits for its path.
 import { isMapped, sameWords, wordsOf } from '../../wire/ip.js'
 import { type ConnectOptions, type ListenOptions, StackError, type TcpConnection, type TcpEvents } from '../types.js'
+import { longestDial } from './constants.js'
 import { createConnection } from './input-handshake.js'
 import type { TcpLayer } from './layer.js'
 import { Listener } from './listener.js'
@@ -48,10 +49,8 @@ export function dial(layer: TcpLayer, options: ConnectOptions, events: TcpEvents
   c.sndUna = c.iss
   c.sndNxt = c.iss
   c.stateCode = stateSynSent
-  if (options.timeout !== undefined && options.timeout > 0) {
-    c.lifetimeAt = now + options.timeout
-    layer.schedule(c)
-  }
+  c.lifetimeAt = now + (options.timeout !== undefined && options.timeout > 0 ? options.timeout : longestDial)
+  layer.schedule(c)
   layer.flows.insert(c)
   if (paths.ready(path)) c.pathUp()
   else paths.wait(path, c, now)

@@ -38,7 +38,9 @@ export function handleTimeWait(
     memory.free(slot)
     return true
   }
-  if ((h.flags & flagFin) !== 0) timeWait.restart(record, now)
+  // The FIN that was acknowledged, come again; any other is not of this connection.
+  const end = (h.sequence + segmentLength(h)) | 0
+  if ((h.flags & flagFin) !== 0 && end === timeWait.rcvNxt(record)) timeWait.restart(record, now)
   if (segmentLength(h) === 0 && h.sequence === timeWait.rcvNxt(record)) {
     memory.free(slot)
     return true

@@ -36,6 +36,8 @@ export class Reassembly {
   count = 0
   readonly #memory: PacketMemory
   readonly #budget: SlotBudget
+  /** Slots of the budget that are held here. */
+  #held = 0
   #ranges = empty
   /** A sequence number in each range that last changed, newest first. */
   readonly #recent: number[] = []
@@ -73,8 +75,9 @@ export class Reassembly {
       memory.free(slot)
       this.#setWord(before, endWord, end)
     } else {
-      if (this.#budget.used >= this.#budget.limit) return 'full'
-      this.#budget.used++
+      // One connection may hold as much as it leaves free: it is never the reason why another one gets nothing.
+      if (this.#held >= this.#budget.limit - this.#budget.used) return 'full'
+      this.#take(1)
       hold(memory, slot, start, from, kept)
       if (touchesBefore) {
         setNextHeld(memory, this.#word(before, tailWord), slot)
@@ -88,6 +91,11 @@ export class Reassembly {
     return 'kept'
   }
 
+  #take(slots: number): void {
+    this.#held += slots
+    this.#budget.used += slots
+  }
+
   /** Moves what now follows `rcvNxt` to `queue`; returns the new RCV.NXT. */
   deliver(rcvNxt: number, queue: ReceiveQueue): number {
     const memory = this.#memory
@@ -97,7 +105,7 @@ export class Reassembly {
         const following = nextHeld(memory, slot)
         const length = heldLength(memory, slot)
         const overlap = seqDiff(next, heldSequence(memory, slot))
-        this.#budget.used--
+        this.#take(-1)
         if (overlap >= length) memory.free(slot)
         else {
           if (overlap > 0) trimFront(memory, slot, overlap)
@@ -193,7 +201,7 @@ export class Reassembly {
   }
 
   #drop(index: number): void {
-    this.#budget.used -= freeChain(this.#memory, this.#word(index, headWord))
+    this.#take(-freeChain(this.#memory, this.#word(index, headWord)))
     this.#removeRange(index)
   }
 

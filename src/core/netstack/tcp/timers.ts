@@ -70,6 +70,8 @@ function probeWindow(c: Tcb, now: number): void {
   const hasUnsent = !c.finSent && (c.unsent > 0 || c.finQueued)
   if (c.outstanding === 0 && !hasUnsent) {
     c.persisting = false
+    c.probes = 0
+    c.probesUnanswered = 0
     return
   }
   if (c.probesUnanswered >= maxRetransmits) {

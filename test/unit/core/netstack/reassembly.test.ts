@@ -92,8 +92,8 @@ describe('reassembly', () => {
     expect([...edges.subarray(0, 6)]).toEqual([300, 600, 900, 1000, 700, 800])
   })
 
-  test('holds a segment whatever its size while the budget lasts', () => {
-    const { memory, reassembly } = create(16, 2)
+  test('holds segments whatever their size, up to half of a budget that no other connection uses', () => {
+    const { memory, reassembly } = create(16, 4)
     const insert = (sequence: number) => {
       const slot = memory.alloc()
       return reassembly.insert(slot, sequence, slot + header, 1400)

@@ -118,7 +118,7 @@ describe('reassembly', () => {
   })
 
   test('drops what does not fit its bound, but always takes what comes next', () => {
-    const { s, owner } = accepted(undefined, { limits: { reassemblyShare: 4 / 4096 } })
+    const { s, owner } = accepted(undefined, { limits: { reassemblyShare: 8 / 4096 } })
     for (let i = 1; i < 10; i++) s.send(`. ${1 + i * 1400}:${1401 + i * 1400}(1400) ack 1 win 512`)
     expect(s.stack.counters.tcpReassemblyFull).toBe(5)
     s.send('. 1:1401(1400) ack 1 win 512')
