@@ -1,5 +1,5 @@
 // `tunless init`: a pair of configurations with new keys, so that the first tunnel is a matter of copying one file.
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type IpAddress, type Prefix, parseAddress, parsePrefix } from '../core/base/address.js'
 import { type Config, formatConfig, type InterfaceConfig, type PeerConfig } from '../core/config/config.js'
@@ -32,6 +32,7 @@ export async function init({ endpoint, directory }: InitOptions): Promise<void> 
     return
   }
   const log = createLog('normal')
+  makeDirectory(directory)
   for (const { name, note, text } of files) {
     const path = join(directory, name)
     write(path, text)
@@ -89,9 +90,21 @@ function createConfig(
   }
 }
 
+/** Not recursive: Node 20 never returns from that where the system knows no such place (below /proc). */
+function makeDirectory(path: string): void {
+  try {
+    mkdirSync(path, { mode: 0o700 })
+  } catch (cause) {
+    const { code, message } = cause as NodeJS.ErrnoException
+    if (code === 'EEXIST' && statSync(path).isDirectory()) return
+    const why =
+      code === 'EEXIST' ? 'it is a file' : code === 'ENOENT' ? 'the directory it would be in is missing' : message
+    throw new TunnelError('USAGE', `cannot make the directory ${path}: ${why}; choose another`, { cause })
+  }
+}
+
 function write(path: string, text: string): void {
   try {
-    mkdirSync(join(path, '..'), { recursive: true })
     writeFileSync(path, text, { mode: 0o600, flag: 'wx' })
   } catch (cause) {
     const { code, message } = cause as NodeJS.ErrnoException

@@ -1,5 +1,5 @@
 // The file of --ready-file: there once the tunnel stands, whole from the first moment.
-import { accessSync, constants, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { accessSync, constants, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { TunnelError } from '../errors.js'
 import type { Target } from '../proxy/dialer.js'
@@ -50,6 +50,15 @@ export function writeReadyFile(path: string, report: ReadyReport): void {
       rmSync(beside, { force: true })
     }
   })
+}
+
+/** Removes the file at the end, unless another run has written it since. Never throws. */
+export function removeReadyFile(path: string): void {
+  try {
+    if (JSON.parse(readFileSync(path, 'utf8')).pid === process.pid) rmSync(path)
+  } catch {
+    // It is gone, or no longer ours.
+  }
 }
 
 function attempt(path: string, action: () => void): void {

@@ -2,7 +2,6 @@
 import { longestConfig } from '../core/config/lines.js'
 import { TunnelError } from '../errors.js'
 import { openTunnel } from '../node/open.js'
-import { explainDial } from '../node/target-error.js'
 import type { Ready, Tunnel } from '../node/tunnel.js'
 import { createDialer, type Dialer, formatTarget, type Target } from '../proxy/dialer.js'
 import { startForward } from '../proxy/forward.js'
@@ -10,8 +9,9 @@ import { isLoopback } from '../proxy/listener.js'
 import { startSocks5 } from '../proxy/socks5-server.js'
 import { type ConfOptions, readConf } from './conf.js'
 import { describeReady } from './describe.js'
+import { createDialLog } from './dial-log.js'
 import { createLog, type Log, type LogLevel } from './log.js'
-import { clearReadyFile, type ListenerReport, type ReadyReport, writeReadyFile } from './ready-file.js'
+import { clearReadyFile, type ListenerReport, type ReadyReport, removeReadyFile, writeReadyFile } from './ready-file.js'
 import { readStdin } from './stdin.js'
 import { aborted, stopAt } from './stop.js'
 import { tellWhileWaiting } from './waiting.js'
@@ -40,7 +40,6 @@ export async function up(options: UpOptions): Promise<void> {
     warn: log.warn,
   })
   for (const note of config.notes) log.info(note)
-  if (options.readyFile !== undefined) clearReadyFile(options.readyFile)
 
   const stop = stopAt(['SIGINT', 'SIGTERM', 'SIGHUP'])
   const { signal } = stop
@@ -48,6 +47,8 @@ export async function up(options: UpOptions): Promise<void> {
   const listeners: Listener[] = []
   try {
     tunnel = await openTunnel(config, { signal, ...(options.family !== undefined && { family: options.family }) })
+    // Only now: while another process has the key, the file may be its.
+    if (options.readyFile !== undefined) clearReadyFile(options.readyFile)
     watch(tunnel, log)
     await listen(options, tunnel, log, listeners)
     const ready = await tellWhileWaiting(tunnel.ready({ timeout: options.timeout, signal }), tunnel, log)
@@ -58,6 +59,7 @@ export async function up(options: UpOptions): Promise<void> {
     if (!signal.aborted) throw error
   } finally {
     stop.done()
+    if (options.readyFile !== undefined) removeReadyFile(options.readyFile)
     await Promise.all([...listeners.map(listener => listener.close()), tunnel?.close()])
   }
   log.info(`${(signal.reason as Error).message}, the tunnel is closed`)
@@ -71,9 +73,9 @@ function watch(tunnel: Tunnel, log: Log): void {
 async function listen(options: UpOptions, tunnel: Tunnel, log: Log, listeners: Listener[]): Promise<void> {
   const { socks, forwards, timeout } = options
   const dial: Dialer = createDialer(target => tunnel.connect({ ...target, timeout }))
-  const onError = (error: unknown, target: Target) => {
-    log.debug(`a dial failed: ${(explainDial(error, target, timeout) as Error).message}`)
-  }
+  const onError = createDialLog(log, timeout)
+  // A name that nobody knows is better said now than to each client.
+  for (const { target } of forwards) tunnel.lookup(target.host)
   if (socks !== undefined) {
     const server = await startSocks5({ ...socks, dial, onError })
     listeners.push({ report: { type: 'socks5', ...server.address }, close: () => server.close() })

@@ -65,12 +65,22 @@ export function createProgram(finish: Finish): Command {
     .exitOverride()
     .configureOutput({
       writeOut: print,
-      outputError: (text, write) => write(`tunless: ${text.replace(/^error: /, '')}`),
+      outputError: (text, write) => write(`tunless: ${plainly(text)} (USAGE)\n`),
     })
     .addHelpText('after', footer)
   for (const add of [addUp, addNc, addInit, addGenkey, addPubkey, addGenpsk, addDemo]) add(program, finish)
-  for (const command of [program, ...program.commands]) command.showHelpAfterError(`See ${fullName(command)} --help.`)
+  for (const command of [program, ...program.commands])
+    command.showHelpAfterError(`tunless: see ${fullName(command)} --help`)
   return program
+}
+
+/** Commander's own words for an error, without its jargon. */
+function plainly(text: string): string {
+  return text
+    .trimEnd()
+    .replace(/^error: /, '')
+    .replace(/^command-argument value '.*' is invalid for argument '\w+'\. /s, '')
+    .replace(/(too many arguments for 'nc')\..*$/, '$1: HOST and PORT come last, after all options')
 }
 
 function fullName(command: Command): string {

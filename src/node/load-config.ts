@@ -8,11 +8,17 @@ import { TunnelError } from '../errors.js'
 /** A string or file: URL is a path, `{ text }` is the text itself. */
 export type ConfigSource = string | URL | { readonly text: string; readonly name?: string } | Config
 
-/** Rejects with CONFIG_UNREADABLE or CONFIG_INVALID. `warn` hears of a file that others can read. */
+/** Rejects with CONFIG_UNREADABLE, CONFIG_INVALID or USAGE. `warn` hears of a file that others can read. */
 export async function loadConfig(source: ConfigSource, warn: (message: string) => void): Promise<Config> {
   if (typeof source === 'string' || source instanceof URL) {
     const path = source instanceof URL ? fileURLToPath(source) : source
     return parseConfig(await readSecretFile(path, warn), path)
+  }
+  if (typeof source !== 'object' || source === null) {
+    throw new TunnelError(
+      'USAGE',
+      `a path, a file: URL, { text } or a parsed configuration was expected, not ${source === null ? 'null' : typeof source}`,
+    )
   }
   if ('text' in source) return parseConfig(source.text, source.name ?? 'configuration')
   return source

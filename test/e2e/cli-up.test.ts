@@ -51,7 +51,7 @@ describe('up', () => {
 
     up.process.kill('SIGTERM')
     expect(await up.finished).toMatchObject({ code: 0, signal: null, stdout: '' })
-    expect(filesIn(directory)).toEqual(['ready.json', 'runner.conf'])
+    expect(filesIn(directory)).toEqual(['runner.conf'])
   })
 
   it.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
@@ -108,11 +108,17 @@ describe('up', () => {
     const { port } = server.address() as { port: number }
     for (const option of [
       ['-D', `${port}`],
-      ['-L', `${port}:a:1`],
+      ['-L', `${port}:gateway:1`],
     ]) {
       const result = await run(['up', '-c', silentConf(directory), ...option], directory)
       expect(result).toMatchObject({ code: 1, stderr: expect.stringContaining('(LISTEN_FAILED)') })
     }
+  })
+
+  it('fails where -L leads to a name that nobody knows', async () => {
+    const directory = scratch()
+    const result = await run(['up', '-c', silentConf(directory), '-L', '0:db:5432'], directory)
+    expect(result).toMatchObject({ code: 1, stderr: expect.stringMatching(/unknown host "db".*\(UNKNOWN_HOST\)/) })
   })
 
   it('fails where the UDP port is taken', async () => {

@@ -5,7 +5,7 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { describeReady } from '../../../src/app/describe.js'
 import { createLog, type LogLevel } from '../../../src/app/log.js'
 import { createProgress } from '../../../src/app/progress.js'
-import { clearReadyFile, type ReadyReport, writeReadyFile } from '../../../src/app/ready-file.js'
+import { clearReadyFile, type ReadyReport, removeReadyFile, writeReadyFile } from '../../../src/app/ready-file.js'
 import { TunnelError } from '../../../src/errors.js'
 import { explainDial } from '../../../src/node/target-error.js'
 
@@ -55,6 +55,17 @@ describe('the ready file', () => {
     writeReadyFile(path, report)
     expect(JSON.parse(readFileSync(path, 'utf8'))).toEqual(report)
     expect(readdirSync(directory)).toEqual(['ready.json'])
+  })
+
+  it('is gone at the end, unless another run has written it since', () => {
+    const path = join(temporaryDirectory(), 'ready.json')
+    removeReadyFile(path)
+    writeReadyFile(path, report)
+    removeReadyFile(path)
+    expect(existsSync(path)).toBe(true)
+    writeReadyFile(path, { ...report, pid: process.pid })
+    removeReadyFile(path)
+    expect(existsSync(path)).toBe(false)
   })
 
   it('fails with READY_FILE_FAILED, and leaves nothing, where it cannot be', () => {

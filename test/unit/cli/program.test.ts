@@ -82,7 +82,7 @@ describe('tunless up', () => {
     expect(code).toBe(2)
     expect(said).toMatch(message)
     expect(said).toMatch(/^tunless: /)
-    expect(said).toMatch(/^See tunless( up)? --help\.$/m)
+    expect(said).toMatch(/^tunless: see tunless( up)? --help$/m)
     expect(up).not.toHaveBeenCalled()
   })
 })

@@ -48,6 +48,13 @@ describe('a configuration', () => {
     }),
   )
 
+  it.each([undefined, null, 5])('that is %s is USAGE, and says what was expected', source =>
+    expect(load(source as never)).rejects.toMatchObject({
+      code: 'USAGE',
+      message: expect.stringContaining('{ text }'),
+    }),
+  )
+
   it('passed as text where a path belongs shows its key in no message', async () => {
     const error = await load(text).catch(error => error)
     expect(error.code).toBe('CONFIG_UNREADABLE')
