@@ -19,11 +19,13 @@ export class AllowedIps<T extends object> {
   /** Gives `prefix` to `peer`, host bits masked. */
   add(prefix: Prefix, peer: T): void {
     const masked = { address: maskAddress(prefix.address, prefix.length), length: prefix.length }
-    const before = this.#table.get(masked)
-    if (before?.peer === peer) return
-    if (before !== undefined) this.#byPeer.get(before.peer)?.delete(before)
     const entry = { peer, prefix: masked }
-    this.#table.insert(masked, entry)
+    const before = this.#table.insert(masked, entry)
+    if (before?.peer === peer) {
+      this.#table.insert(masked, before)
+      return
+    }
+    if (before !== undefined) this.#byPeer.get(before.peer)?.delete(before)
     let own = this.#byPeer.get(peer)
     if (own === undefined) {
       own = new Set()
