@@ -71,6 +71,10 @@ export const errorCodes = {
     means: "The name is neither a peer's Name nor a Host of the configuration.",
     remedy: 'Use an address, or add Name or Host to the configuration.',
   },
+  TRACE_FILE_REFUSED: {
+    means: 'The file of --keylog or --pcap cannot be written, or others could read it.',
+    remedy: 'Name a new file, or remove the permissions of group and others.',
+  },
   READY_FILE_FAILED: {
     means: 'The file of --ready-file cannot be written.',
     remedy: 'Check its directory.',

@@ -2,6 +2,7 @@
 export type { Config } from './core/config/config.js'
 export { parseConfig } from './core/config/config.js'
 export { TunnelError, type TunnelErrorCode } from './errors.js'
+export type { CaptureLayers, CaptureOptions } from './node/capture.js'
 export type { DatagramSocket } from './node/datagram.js'
 export type { ConfigSource } from './node/load-config.js'
 export { openTunnel } from './node/open.js'

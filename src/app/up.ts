@@ -2,6 +2,7 @@
 import { longestConfig } from '../core/config/lines.js'
 import { TunnelError } from '../errors.js'
 import { openTunnel } from '../node/open.js'
+import type { TraceOptions } from '../node/trace.js'
 import type { Ready, Tunnel } from '../node/tunnel.js'
 import { createDialer, type Dialer, formatTarget, type Target } from '../proxy/dialer.js'
 import { startForward } from '../proxy/forward.js'
@@ -14,7 +15,7 @@ import { clearReadyFile, type ListenerReport, type ReadyReport, writeReadyFile }
 import { readStdin } from './stdin.js'
 import { aborted, stopAt } from './stop.js'
 
-export interface UpOptions extends ConfOptions {
+export interface UpOptions extends ConfOptions, TraceOptions {
   readonly family?: 4 | 6
   /** For the first handshake, and apart for each dial, ms; 0 waits without end. */
   readonly timeout: number
@@ -45,7 +46,12 @@ export async function up(options: UpOptions): Promise<void> {
   let tunnel: Tunnel | undefined
   const listeners: Listener[] = []
   try {
-    tunnel = await openTunnel(config, { signal, ...(options.family !== undefined && { family: options.family }) })
+    tunnel = await openTunnel(config, {
+      signal,
+      ...(options.family !== undefined && { family: options.family }),
+      ...(options.keylog !== undefined && { keylog: options.keylog }),
+      ...(options.pcap !== undefined && { pcap: options.pcap }),
+    })
     watch(tunnel, log)
     await listen(options, tunnel, log, listeners)
     const ready = await tunnel.ready({ timeout: options.timeout, signal })

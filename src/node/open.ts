@@ -13,7 +13,7 @@ import { withResolvers } from './with-resolvers.js'
 /**
  * Opens a tunnel; resolves when its UDP sockets are bound. `source` is a path, a file: URL, `{ text }`, or a parsed
  * configuration. Rejects with CONFIG_UNREADABLE, CONFIG_INVALID, CONFIG_NO_PRIVATE_KEY, TUNNEL_KEY_IN_USE,
- * CONTROL_DIRECTORY_UNSAFE, UDP_BIND_FAILED, or the signal's reason.
+ * CONTROL_DIRECTORY_UNSAFE, UDP_BIND_FAILED, TRACE_FILE_REFUSED, or the signal's reason.
  */
 export async function openTunnel(source: ConfigSource, options: TunnelOptions = {}): Promise<Tunnel> {
   const { signal } = options

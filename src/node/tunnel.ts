@@ -22,6 +22,7 @@ import { explainSilence } from './readiness.js'
 import { TunnelServer, type TunnelServerOptions } from './server.js'
 import { TunnelSocket, type TunnelSocketOptions } from './socket.js'
 import type { StackPort } from './stack-port.js'
+import { openTracing, type TraceOptions, type Tracing } from './trace.js'
 import { bindUdp, type UdpSockets } from './udp.js'
 import { withResolvers } from './with-resolvers.js'
 
@@ -32,7 +33,7 @@ const closeLinger = 2000
 /** How long {@link Tunnel.ready} waits by default, ms. */
 export const defaultReadyTimeout = 20_000
 
-export interface TunnelOptions {
+export interface TunnelOptions extends TraceOptions {
   /** Base64; fills a configuration without PrivateKey. */
   privateKey?: string
   /** `node` (OpenSSL through node:crypto) or `noble` (pure TypeScript); the fastest by default. */
@@ -122,6 +123,7 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
   #udpError: NodeJS.ErrnoException | undefined
   #refs = 0
   #wantsRef = true
+  #tracing: Tracing | undefined
   #drained: (() => void) | undefined
   #closed: Promise<void> | undefined
 
@@ -131,6 +133,10 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
     const now = createClock()
     let tunnel: Tunnel | undefined
     let udp: UdpSockets | undefined
+    const warnings: string[] = []
+    const tracing = openTracing(options, message =>
+      tunnel === undefined ? warnings.push(message) : tunnel.warn(message),
+    )
     const host = new Host({
       crypto,
       random,
@@ -142,6 +148,7 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
       ...(options.timers && { timers: options.timers }),
       ...(options.deviceLimits && { deviceLimits: options.deviceLimits }),
       ...(options.stackLimits && { stackLimits: options.stackLimits }),
+      ...(tracing && { trace: tracing.trace }),
       sink: {
         sendDatagram: (slot, length, endpoint) => {
           if (udp === undefined) host.memory.free(slot)
@@ -168,8 +175,14 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
           if (tunnel !== undefined) tunnel.#loop.changed()
         },
       },
+    }).catch(async error => {
+      await tracing?.close()
+      throw error
     })
+    tracing?.setPort(udp.port)
     tunnel = new Tunnel(config, host, udp, now, crypto.name, options, claim)
+    tunnel.#tracing = tracing
+    for (const warning of warnings) tunnel.warn(warning)
     return tunnel
   }
 
@@ -553,7 +566,7 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
     this.#udp.endTurn()
     this.#loop.stop()
     this.#closing.abort(closedError())
-    await Promise.all([this.#udp.close(), this.#claim.release()])
+    await Promise.all([this.#udp.close(), this.#claim.release(), this.#tracing?.close()])
     this.emit('close')
   }
 

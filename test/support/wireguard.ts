@@ -3,7 +3,14 @@ import type { Endpoint, Prefix } from '../../src/core/base/address.js'
 import { formatEndpoint, parseAddress, parsePrefix } from '../../src/core/base/address.js'
 import { noSlot, type PacketMemory } from '../../src/core/base/packet-memory.js'
 import type { Crypto } from '../../src/core/crypto/crypto.js'
-import { Device, type DeviceEvent, type DeviceLimits, type Peer, type Timers } from '../../src/core/wireguard/device.js'
+import {
+  Device,
+  type DeviceEvent,
+  type DeviceLimits,
+  type DeviceTrace,
+  type Peer,
+  type Timers,
+} from '../../src/core/wireguard/device.js'
 import { nodeCrypto } from '../../src/node/crypto/node.js'
 
 /** mulberry32: a small generator whose seed replays a run. Gives numbers in [0, 1). */
@@ -52,6 +59,7 @@ export interface HostOptions {
   readonly mtu?: number
   readonly slots?: number
   readonly slotSize?: number
+  readonly trace?: DeviceTrace
 }
 
 export class World {
@@ -140,7 +148,7 @@ export class Host {
     this.crypto = options.crypto ?? nodeCrypto
     const slotSize = options.slotSize ?? 2048
     this.memory = this.crypto.createMemory(slotSize * (options.slots ?? 512), slotSize)
-    const { timers, limits, mtu } = options
+    const { timers, limits, mtu, trace } = options
     this.device = new Device({
       crypto: this.crypto,
       memory: this.memory,
@@ -162,6 +170,7 @@ export class Host {
       ...(timers === undefined ? {} : { timers }),
       ...(limits === undefined ? {} : { limits }),
       ...(mtu === undefined ? {} : { mtu }),
+      ...(trace === undefined ? {} : { trace }),
     })
     this.secret = new Uint8Array(32).map(() => Math.floor(world.random() * 256))
     this.device.setPrivateKey(this.secret, world.now)

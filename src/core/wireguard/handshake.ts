@@ -34,6 +34,7 @@ import {
 } from './noise.js'
 import { type PeerState, PendingInitiation } from './peer.js'
 import { compareTimestamps } from './tai64n.js'
+import { traceHandshake } from './trace.js'
 import { sendKeepalive, sendStaged } from './transport.js'
 
 const noPayload = new Uint8Array(0)
@@ -44,7 +45,7 @@ export function sendInitiation(device: DeviceContext, peer: PeerState, now: numb
   if (identity === undefined || peer.staticStatic === undefined || peer.endpoint === undefined) return
   peer.dropPending()
   const state = SymmetricState.start(crypto, construction, identifier)
-  const ephemeral = createEphemeral(device)
+  const ephemeral = createEphemeral(device, peer)
   const timestamp = device.clock.next(wall, peer.lastSentTimestamp)
   const fields = writeInitiation(crypto, state, ephemeral, identity.key, peer.publicKey, peer.staticStatic, timestamp)
   if (fields === undefined) return
@@ -57,13 +58,24 @@ export function sendInitiation(device: DeviceContext, peer: PeerState, now: numb
     encryptedTimestamp: fields.encryptedPayload,
   })
   peer.macs.write(message, now)
-  peer.pending = new PendingInitiation({ peer, index, sentAt: now, ephemeral, state })
+  peer.pending = new PendingInitiation({ peer, index, sentAt: now, ephemeral, state, message })
   device.indices.set(index, peer.pending)
   peer.attempts++
   device.counters.initiationsSent++
   noteInitiationSent(device, peer, now)
   sendHandshake(device, peer, message, now)
   device.sink.report({ type: 'initiation', peer, at: now, attempt: peer.attempts })
+}
+
+/**
+ * Sends the initiation that awaits its response to another address of the peer's, byte for byte: a peer that got both takes the
+ * second for a replay. Nothing else moves. False if none is pending.
+ */
+export function resendInitiation(device: DeviceContext, peer: PeerState, endpoint: Endpoint): boolean {
+  if (peer.pending === undefined) return false
+  const { message } = peer.pending
+  if (sendMessage(device, message, endpoint)) peer.txBytes += message.length
+  return true
 }
 
 /** Answers an initiation whose MACs are in order, if it comes from a peer and is not a replay. */
@@ -108,7 +120,7 @@ function sendResponse(
   now: number,
 ): void {
   const { crypto } = device
-  const ephemeral = createEphemeral(device)
+  const ephemeral = createEphemeral(device, peer)
   const fields = writeResponse(crypto, state, ephemeral, remoteEphemeral, peer.publicKey, peer.presharedKey, noPayload)
   ephemeral.wipe()
   if (fields === undefined) {
@@ -183,10 +195,11 @@ export function handleCookieReply(device: DeviceContext, bytes: Uint8Array, now:
   } else device.counters.badCookieReply++
 }
 
-function createEphemeral(device: DeviceContext): PrivateKey {
+function createEphemeral(device: DeviceContext, peer: PeerState): PrivateKey {
   const secret = SecretKey.copy(new Uint8Array(32))
   device.random(secret)
   const ephemeral = device.crypto.privateKey(secret)
+  if (device.trace !== undefined) traceHandshake(device, peer, secret)
   secret.fill(0)
   return ephemeral
 }
