@@ -8,14 +8,7 @@ import type { CongestionControlFactory } from '../netstack/congestion.js'
 import type { StackLimits } from '../netstack/limits.js'
 import { Stack } from '../netstack/stack.js'
 import type { Timers } from '../wireguard/constants.js'
-import {
-  Device,
-  type DeviceEvent,
-  type DeviceLimits,
-  type DeviceTrace,
-  type Peer,
-  type PeerChange,
-} from '../wireguard/device.js'
+import { Device, type DeviceEvent, type DeviceLimits, type DeviceTrace, type PeerChange } from '../wireguard/device.js'
 import type { Peer } from '../wireguard/peer.js'
 import { createKeyedHash } from './keyed-hash.js'
 import { slotSizeFor } from './slot-size.js'

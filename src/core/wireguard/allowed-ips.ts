@@ -34,6 +34,14 @@ export class AllowedIps<T extends object> {
     own.add(entry)
   }
 
+  /** Takes exactly this prefix from `peer`; false if it has it not. */
+  remove(prefix: Prefix, peer: T): boolean {
+    const entry = this.#table.get(prefix)
+    if (entry === undefined || entry.peer !== peer) return false
+    this.#byPeer.get(peer)?.delete(entry)
+    return this.#table.remove(entry.prefix)
+  }
+
   removePeer(peer: T): void {
     for (const entry of this.#byPeer.get(peer) ?? []) this.#table.remove(entry.prefix)
     this.#byPeer.delete(peer)

@@ -90,17 +90,31 @@ describe('28: the text of set=1', () => {
   it('a line without = is -71', () => expect(errnoOf('listen_port')).toBe(-71))
 
   it('never throws, whatever it is given', () => {
-    const key = fc.constantFrom('private_key', 'listen_port', 'public_key', 'endpoint', 'allowed_ip', 'preshared_key', '')
+    const key = fc.constantFrom(
+      'private_key',
+      'listen_port',
+      'public_key',
+      'endpoint',
+      'allowed_ip',
+      'preshared_key',
+      '',
+    )
     const value = fc.oneof(
       fc.string(),
       fc.constantFrom('true', '0', '-', '-10.0.0.0/8', '10.0.0.0/8', '[::]:1', keyText(1), keyText(1).slice(1)),
     )
     const line = fc.tuple(key, fc.constantFrom('=', '', '=='), value).map(parts => parts.join(''))
     fc.assert(
-      fc.property(fc.oneof(fc.string(), fc.array(line).map(lines => lines.join('\n'))), text => {
-        parseUapiSet(text)
-        parseUapiStatus(text)
-      }),
+      fc.property(
+        fc.oneof(
+          fc.string(),
+          fc.array(line).map(lines => lines.join('\n')),
+        ),
+        text => {
+          parseUapiSet(text)
+          parseUapiStatus(text)
+        },
+      ),
       { numRuns: 500 },
     )
   })
