@@ -28,14 +28,17 @@ export async function openTunnel(source: ConfigSource, options: TunnelOptions = 
 
   const { promise: opened, resolve, reject } = withResolvers<Tunnel>()
   opened.catch(() => {}) // Those who joined meanwhile hear of it too.
-  const claim = await claimKey(publicKey, {
-    dial: async (host, port, dialing) => dialFor(await opened, host, port, dialing),
-    status: () => ({ publicKey: Buffer.from(publicKey).toString('base64') }),
-  })
+  let tunnel: Tunnel | undefined
+  const claimFor = (key: Uint8Array) =>
+    claimKey(key, {
+      dial: async (host, port, dialing) => dialFor(await opened, host, port, dialing),
+      status: () => (tunnel === undefined ? {} : statusOf(tunnel)),
+    })
+  const claim = await claimFor(publicKey)
   if (claim.warning !== undefined) warnings.push(claim.warning)
   try {
     signal?.throwIfAborted()
-    const tunnel = await Tunnel.open(config, privateKey, options, claim)
+    tunnel = await Tunnel.open(config, privateKey, options, claim, claimFor)
     resolve(tunnel)
     if (signal?.aborted) {
       await tunnel.close()
@@ -64,6 +67,17 @@ function choosePrivateKey(config: Config, given: string | undefined): Uint8Array
     'CONFIG_INVALID',
     `the private key given is not one (${given.trim().length} characters, where 44 of base64 are wanted): make one with \`tunless genkey\``,
   )
+}
+
+/** What another process of this user may see: no keys but public ones. */
+function statusOf(tunnel: Tunnel): Record<string, unknown> {
+  const { name } = tunnel.config.interface
+  return {
+    ...(name !== undefined && { name }),
+    publicKey: tunnel.publicKey,
+    port: tunnel.port,
+    peers: tunnel.peers(),
+  }
 }
 
 /** A connection for another process that joined this tunnel. */

@@ -1,15 +1,11 @@
-// The outer UDP sockets of a tunnel, one for IPv4 and one for IPv6 on the same port. A packet leaves straight from its slot,
-// which is freed as soon as the kernel has copied it.
-import { createSocket, type RemoteInfo, type Socket, type SocketType } from 'node:dgram'
-import { once } from 'node:events'
+// The outer UDP sockets of a tunnel: one for IPv4 and one for IPv6 on the same port, which hear everybody, and beside them one
+// for each of a few live endpoints. A packet leaves straight from its slot, which is freed as soon as the kernel has copied it.
+import type { RemoteInfo, Socket } from 'node:dgram'
 import { type Endpoint, formatAddress, parseAddress, unmapAddress } from '../core/base/address.js'
 import { noSlot, type PacketMemory } from '../core/base/packet-memory.js'
 import { TunnelError } from '../errors.js'
-
-/** Asked of the kernel, which grants at most net.core.rmem_max: what arrives while the loop is busy waits there. */
-const socketBufferBytes = 4 * 1024 * 1024
-/** A free port is drawn for IPv4 and may be taken for IPv6. */
-const portAttempts = 10
+import { type BindOptions, type Bound, bindBoth, closeSocket } from './udp-bind.js'
+import { type LiveSocket, LiveSockets } from './udp-live.js'
 
 export interface UdpSink {
   /** The slot is given away. */
@@ -40,124 +36,105 @@ export interface UdpSockets {
   send(slot: number, length: number, endpoint: Endpoint): void
   /** Call once after all packets of a turn. */
   endTurn(): void
+  /** What comes from these endpoints has buffers of its own from now on, where the platform has the means; from others not. */
+  favour(endpoints: readonly Endpoint[]): void
+  /** Nothing comes from there any more: this host's routes or addresses may be others by now. ICMP errors count again. */
+  renew(endpoint: Endpoint): void
+  /** Moves to another port, 0 taking a free one. Rejects with UDP_BIND_FAILED, and then nothing has changed. */
+  rebind(port: number): Promise<void>
   /** Whether the sockets keep the process alive; they do at first. */
   setRef(on: boolean): void
   close(): Promise<void>
 }
 
-export interface UdpOptions {
-  /** 0 takes a free one. */
-  readonly port: number
-  /** Bind to this address alone instead of all of both families. */
-  readonly host?: string
+export interface UdpOptions extends BindOptions {
   readonly memory: PacketMemory
   readonly sink: UdpSink
 }
 
-/** Binds both sockets, IPv4 alone where IPv6 is missing. Rejects with UDP_BIND_FAILED. */
+/** Rejects with UDP_BIND_FAILED. */
 export async function bindUdp(options: UdpOptions): Promise<UdpSockets> {
-  for (let attempt = 1; ; attempt++) {
-    const sockets: Socket[] = []
-    try {
-      let port = options.port
-      for (const type of socketTypes(options.host)) {
-        const socket = await bindOne(type, port, options.host).catch((error: NodeJS.ErrnoException) => {
-          if (options.host === undefined && familyMissing(error)) return undefined
-          throw error
-        })
-        if (socket === undefined) continue
-        sockets.push(socket)
-        port = socket.address().port
-      }
-      if (sockets.length === 0) throw new Error('this host has neither IPv4 nor IPv6')
-      return new BoundSockets(sockets, port, options)
-    } catch (cause) {
-      for (const socket of sockets) socket.close()
-      if (options.port === 0 && (cause as NodeJS.ErrnoException).code === 'EADDRINUSE' && attempt < portAttempts)
-        continue
-      throw bindFailed(options.port, cause as NodeJS.ErrnoException)
-    }
-  }
+  return new OuterSockets(await bindBoth(options), options)
 }
 
-function socketTypes(host: string | undefined): SocketType[] {
-  if (host === undefined) return ['udp4', 'udp6']
-  return [host.includes(':') ? 'udp6' : 'udp4']
+/** How an endpoint is reached; kept by the endpoint's identity. */
+interface Route {
+  readonly address: string
+  readonly live: LiveSocket | undefined
 }
 
-function familyMissing(error: NodeJS.ErrnoException): boolean {
-  return error.code === 'EAFNOSUPPORT' || error.code === 'EADDRNOTAVAIL' || error.code === 'EPROTONOSUPPORT'
-}
-
-async function bindOne(type: SocketType, port: number, host: string | undefined): Promise<Socket> {
-  const socket = createSocket({
-    type,
-    ipv6Only: type === 'udp6',
-    recvBufferSize: socketBufferBytes,
-    sendBufferSize: socketBufferBytes,
-    // Every destination is an address already; a synchronous answer keeps Node from its resolver on each packet.
-    lookup: (address, _options, callback) => callback(null, address, type === 'udp6' ? 6 : 4),
-  })
-  try {
-    const listening = once(socket, 'listening') // before bind(), which may be done at once
-    socket.bind({ port, ...(host !== undefined && { address: host }), exclusive: true })
-    await listening
-    return socket
-  } catch (error) {
-    socket.close()
-    throw error
-  }
-}
-
-function bindFailed(port: number, cause: NodeJS.ErrnoException): TunnelError {
-  const message =
-    cause.code === 'EADDRINUSE'
-      ? `UDP port ${port} is in use: stop the program that has it, or choose another ListenPort (0 takes a free one)`
-      : cause.code === 'EACCES'
-        ? `UDP port ${port} needs privileges here: choose a ListenPort above 1023 (0 takes a free one)`
-        : `cannot open a UDP socket: ${cause.message}`
-  return new TunnelError('UDP_BIND_FAILED', message, { cause })
-}
-
-class BoundSockets implements UdpSockets {
-  readonly port: number
+class OuterSockets implements UdpSockets {
   readonly counters: UdpCounters = { sendErrors: 0, receiveErrors: 0, tooLong: 0, noSlot: 0, noFamily: 0 }
+  readonly #options: UdpOptions
   readonly #memory: PacketMemory
   readonly #sink: UdpSink
-  readonly #sockets: Socket[]
-  readonly #bySize: (Socket | undefined)[] = []
-  readonly #texts = new WeakMap<Endpoint, string>()
+  #port = 0
+  #sockets: readonly Socket[] = []
+  #bySize: (Socket | undefined)[] = []
+  #live!: LiveSockets
+  #favoured: readonly Endpoint[] = []
+  /** Texts of addresses that came with a zone. */
+  readonly #zoned = new WeakMap<Endpoint, string>()
+  #routes = new WeakMap<Endpoint, Route>()
   /** The latest datagram waits for the next one or the turn's end, so that the last of a turn is known. */
   #waitingSlot = noSlot
   #waitingLength = 0
   #waitingEndpoint: Endpoint | undefined
   /** Slots that the kernel had no room for: Node still reads them. */
   #held: number[] = []
+  /** Sockets that are being closed: what they held may not be reused before. */
+  #closing = 0
+  #isRef = true
   #closed = false
   #lastAddress = ''
   #lastPort = 0
   #lastSource: Endpoint | undefined
 
-  constructor(sockets: Socket[], port: number, options: UdpOptions) {
-    this.port = port
+  constructor(bound: Bound, options: UdpOptions) {
+    this.#options = options
     this.#memory = options.memory
     this.#sink = options.sink
+    this.#install(bound)
+  }
+
+  #install({ port, sockets }: Bound): void {
+    const error = (cause: NodeJS.ErrnoException) => {
+      this.counters.receiveErrors++
+      this.#sink.handleError(cause)
+    }
+    this.#port = port
     this.#sockets = sockets
+    this.#bySize = []
+    this.#routes = new WeakMap()
+    this.#live = new LiveSockets({
+      port,
+      host: this.#options.host,
+      message: (message, source) => this.#receive(message, this.#source(source)),
+      error,
+    })
     for (const socket of sockets) {
       this.#bySize[socket.address().family === 'IPv6' ? 16 : 4] = socket
-      socket.on('message', (message, source) => this.#receive(message, source))
-      socket.on('error', error => {
-        this.counters.receiveErrors++
-        this.#sink.handleError(error)
+      socket.on('error', error)
+      socket.on('message', (message, remote) => {
+        const source = this.#source(remote)
+        const { live } = this.#routeTo(source)
+        // It should have come to its own socket: the local address that it went to is another by now.
+        if (live !== undefined) this.#live.renew(live)
+        this.#receive(message, source)
       })
     }
+    this.#applyRef()
+  }
+
+  get port(): number {
+    return this.#port
   }
 
   get writable(): boolean {
     return this.#held.length === 0
   }
 
-  #receive(message: Buffer, remote: RemoteInfo): void {
+  #receive(message: Buffer, source: Endpoint): void {
     const memory = this.#memory
     if (message.length > memory.slotSize) {
       this.counters.tooLong++
@@ -169,7 +146,7 @@ class BoundSockets implements UdpSockets {
       return
     }
     memory.u8.set(message, slot)
-    this.#sink.handleDatagram(slot, message.length, this.#source(remote))
+    this.#sink.handleDatagram(slot, message.length, source)
   }
 
   /** Most datagrams come from where the last one came from, so its endpoint is kept. */
@@ -180,12 +157,24 @@ class BoundSockets implements UdpSockets {
     const zone = remote.address.indexOf('%')
     const bytes = parseAddress(zone < 0 ? remote.address : remote.address.slice(0, zone))
     const source = { address: unmapAddress(bytes ?? new Uint8Array(4)), port: remote.port }
-    this.#texts.set(source, remote.address) // keeps the zone of a link-local address
+    if (zone >= 0) this.#zoned.set(source, remote.address)
     this.#lastAddress = remote.address
     this.#lastPort = remote.port
     this.#lastSource = source
     return source
   }
+
+  #routeTo(endpoint: Endpoint): Route {
+    let route = this.#routes.get(endpoint)
+    if (route === undefined) {
+      const address = this.#textOf(endpoint)
+      route = { address, live: this.#live.get(address, endpoint.port) }
+      this.#routes.set(endpoint, route)
+    }
+    return route
+  }
+
+  readonly #textOf = (endpoint: Endpoint): string => this.#zoned.get(endpoint) ?? formatAddress(endpoint.address)
 
   send(slot: number, length: number, endpoint: Endpoint): void {
     if (this.#waitingSlot !== noSlot) this.#transmit(undefined)
@@ -203,18 +192,19 @@ class BoundSockets implements UdpSockets {
     const slot = this.#waitingSlot
     const endpoint = this.#waitingEndpoint as Endpoint
     this.#waitingSlot = noSlot
-    const socket = this.#closed ? undefined : this.#bySize[endpoint.address.length]
+    let socket = this.#closed ? undefined : this.#bySize[endpoint.address.length]
     if (socket === undefined) {
       this.counters.noFamily++
       this.#memory.free(slot)
       return
     }
-    let text = this.#texts.get(endpoint)
-    if (text === undefined) {
-      text = formatAddress(endpoint.address)
-      this.#texts.set(endpoint, text)
+    const { address, live } = this.#routeTo(endpoint)
+    if (live === undefined || live.isHeard) {
+      socket.send(this.#memory.u8, slot, this.#waitingLength, endpoint.port, address, callback)
+    } else {
+      socket = live.socket
+      socket.send(this.#memory.u8, slot, this.#waitingLength, callback)
     }
-    socket.send(this.#memory.u8, slot, this.#waitingLength, endpoint.port, text, callback)
     if (socket.getSendQueueCount() === 0) this.#memory.free(slot)
     else this.#held.push(slot)
   }
@@ -224,26 +214,68 @@ class BoundSockets implements UdpSockets {
       this.counters.sendErrors++
       this.#sink.handleError(error)
     }
-    if (this.#held.length === 0 || this.#sockets.some(socket => !this.#closed && socket.getSendQueueCount() > 0)) return
+    this.#releaseHeld()
+  }
+
+  #releaseHeld(): void {
+    if (this.#held.length === 0 || this.#closing > 0) return
+    if (!this.#closed && this.#all().some(socket => socket.getSendQueueCount() > 0)) return
     for (const slot of this.#held) this.#memory.free(slot)
     this.#held = []
     if (!this.#closed) this.#sink.handleWritable()
   }
 
-  setRef(on: boolean): void {
+  #all(): Socket[] {
+    return [...this.#sockets, ...this.#live.sockets]
+  }
+
+  favour(endpoints: readonly Endpoint[]): void {
     if (this.#closed) return
-    for (const socket of this.#sockets) on ? socket.ref() : socket.unref()
+    this.#favoured = endpoints
+    const dropped = this.#live.keep(endpoints, this.#textOf)
+    this.#routes = new WeakMap()
+    void this.#closeSockets(dropped)
+  }
+
+  renew(endpoint: Endpoint): void {
+    const { live } = this.#routeTo(endpoint)
+    if (live !== undefined && !this.#closed) this.#live.renew(live)
+  }
+
+  async rebind(port: number): Promise<void> {
+    if (port === this.#port) return
+    const bound = await bindBoth({ ...this.#options, port })
+    if (this.#closed) {
+      await Promise.all(bound.sockets.map(closeSocket))
+      throw new TunnelError('TUNNEL_CLOSED', 'the tunnel is closed: open a new one')
+    }
+    const before = this.#all()
+    this.#install(bound)
+    this.favour(this.#favoured)
+    await this.#closeSockets(before)
+  }
+
+  async #closeSockets(sockets: readonly Socket[]): Promise<void> {
+    if (sockets.length === 0) return
+    this.#closing++
+    await Promise.all(sockets.map(closeSocket))
+    this.#closing--
+    this.#releaseHeld()
+  }
+
+  setRef(on: boolean): void {
+    this.#isRef = on
+    if (!this.#closed) this.#applyRef()
+  }
+
+  #applyRef(): void {
+    for (const socket of this.#sockets) this.#isRef ? socket.ref() : socket.unref()
+    this.#live.setRef(this.#isRef)
   }
 
   async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
-    await Promise.all(
-      this.#sockets.map(socket => {
-        const closed = once(socket, 'close')
-        socket.close()
-        return closed
-      }),
-    )
+    await this.#closeSockets(this.#all())
   }
 }
