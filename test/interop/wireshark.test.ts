@@ -1,7 +1,10 @@
 // Wireshark reads our key logs and captures: MAC1, both handshake messages and every packet, through rekeys and cookies.
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { serialiseKeyLog } from '../../src/core/wire/key-log.js'
+import { openCapture } from '../../src/node/capture.js'
+import { selectCrypto } from '../../src/node/crypto/select.js'
 import { describeInterop, programFile } from '../support/interop.js'
 import { createLink, farInside, type Link, type LinkOptions } from '../support/link.js'
 import { createNetwork, type Network } from '../support/netns.js'
@@ -9,6 +12,7 @@ import { openPair } from '../support/pair.js'
 import { until } from '../support/process.js'
 import { runFolder } from '../support/run-folder.js'
 import { installed } from '../support/tarball.js'
+import { loadVectors } from '../support/vectors.js'
 import { checkCookies, faultsOf, hasTshark, readCapture } from '../support/wireshark.js'
 
 const required = process.env.TUNLESS_REQUIRE_INTEROP === '1'
@@ -21,6 +25,56 @@ function files(folder: string): { keylog: string; pcap: string } {
   const name = `${process.pid}-${count++}`
   return { keylog: join(folder, `${name}.keys`), pcap: join(folder, `${name}.pcapng`) }
 }
+
+interface Vector {
+  name: string
+  initiator: { static: { private: string }; ephemeral: { private: string } }
+  responder: { static: { public: string } }
+  presharedKey: string
+  initiation: { message: string }
+  cookie: { source: { port: number }; message: string; initiation: string }
+  response: { message: string }
+  data: { from: 'initiator' | 'responder'; packet: string; message: string }[]
+}
+
+const { vectors } = loadVectors<{ vectors: Vector[] }>('wireguard-protocol')
+const bytesOf = (hex: string) => Uint8Array.from(Buffer.from(hex, 'hex'))
+
+describe.skipIf(!hasTshark && !required)('Wireshark, with the vectors of the whole protocol', () => {
+  it.each(vectors)('reads every message $name', async vector => {
+    const { keylog, pcap } = files(runFolder())
+    const secrets = {
+      localStatic: bytesOf(vector.initiator.static.private),
+      remoteStatic: bytesOf(vector.responder.static.public),
+      localEphemeral: bytesOf(vector.initiator.ephemeral.private),
+      presharedKey: bytesOf(vector.presharedKey),
+    }
+    writeFileSync(keylog, serialiseKeyLog(secrets), { mode: 0o600 })
+    const { port } = vector.cookie.source
+    const capture = openCapture({ file: pcap, layers: 'outer' }, () => {})
+    capture.setPort(port)
+    const memory = selectCrypto().createMemory(2048, 2048)
+    const add = (message: string, outbound: boolean) => {
+      memory.u8.set(bytesOf(message))
+      const remote = { address: Uint8Array.of(192, 0, 2, 2), port: 51821 }
+      capture.trace.datagram!(memory, 0, message.length / 2, remote, outbound)
+    }
+    add(vector.initiation.message, true)
+    add(vector.cookie.message, false)
+    add(vector.cookie.initiation, true)
+    add(vector.response.message, false)
+    for (const { from, message } of vector.data) add(message, from === 'initiator')
+    await capture.close()
+
+    const frames = await readCapture(pcap, keylog, port)
+    expect(frames.map(frame => frame.type)).toEqual([1, 3, 1, 2, ...vector.data.map(() => 4)])
+    expect(faultsOf(frames)).toEqual([])
+    expect(frames.filter(frame => frame.isKeepalive)).toHaveLength(
+      vector.data.filter(data => data.packet === '').length,
+    )
+    expect(checkCookies(frames)).toEqual({ cookies: 1, underCookie: 1, faults: [] })
+  })
+})
 
 describe.skipIf(!hasTshark && !required)('Wireshark, with tunless at both ends', () => {
   it('reads three sessions and the cookie round trips before them, from either side', { timeout: 60_000 }, async () => {
