@@ -14,6 +14,8 @@ import { createLog, type Log, type LogLevel } from './log.js'
 import { clearReadyFile, type ListenerReport, type ReadyReport, writeReadyFile } from './ready-file.js'
 import { readStdin } from './stdin.js'
 import { aborted, stopAt } from './stop.js'
+import { uapiOf } from './uapi.js'
+import { serveUapi, type UapiSocket, uapiPath } from './uapi-socket.js'
 
 export interface UpOptions extends ConfOptions, TraceOptions {
   readonly family?: 4 | 6
@@ -23,6 +25,9 @@ export interface UpOptions extends ConfOptions, TraceOptions {
   readonly socks?: { readonly host: string; readonly port: number }
   readonly forwards: readonly { readonly host: string; readonly port: number; readonly target: Target }[]
   readonly readyFile?: string
+  /** The interface's name for wg(8), or the path of a socket of one's own. */
+  readonly name?: string
+  readonly uapi?: string
 }
 
 interface Listener {
@@ -45,6 +50,7 @@ export async function up(options: UpOptions): Promise<void> {
   const { signal } = stop
   let tunnel: Tunnel | undefined
   const listeners: Listener[] = []
+  const sockets: UapiSocket[] = []
   try {
     tunnel = await openTunnel(config, {
       signal,
@@ -53,23 +59,34 @@ export async function up(options: UpOptions): Promise<void> {
       ...(options.pcap !== undefined && { pcap: options.pcap }),
     })
     watch(tunnel, log)
+    const uapi = await startUapi(options, tunnel, log)
+    if (uapi !== undefined) sockets.push(uapi)
     await listen(options, tunnel, log, listeners)
     const ready = await tunnel.ready({ timeout: options.timeout, signal })
     announce(tunnel, ready, listeners, log)
     if (options.readyFile !== undefined) writeReadyFile(options.readyFile, reportOf(tunnel, ready, listeners))
-    await Promise.race([aborted(signal), ended(tunnel)])
+    await Promise.race([aborted(signal), ended(tunnel), ...sockets.map(socket => socket.removed)])
   } catch (error) {
     if (!signal.aborted) throw error
   } finally {
     stop.done()
-    await Promise.all([...listeners.map(listener => listener.close()), tunnel?.close()])
+    await Promise.all([...[...listeners, ...sockets].map(each => each.close()), tunnel?.close()])
   }
-  log.info(`${(signal.reason as Error).message}, the tunnel is closed`)
+  const why = signal.aborted ? (signal.reason as Error).message : `${sockets[0]?.path} was removed`
+  log.info(`${why}, the tunnel is closed`)
 }
 
 function watch(tunnel: Tunnel, log: Log): void {
   tunnel.on('warning', log.warn)
   tunnel.on('handshake', peer => log.debug(`handshake with ${describeReady({ peer }, tunnel.port)}`))
+}
+
+async function startUapi({ name, uapi }: UpOptions, tunnel: Tunnel, log: Log): Promise<UapiSocket | undefined> {
+  const path = name === undefined ? uapi : uapiPath(name)
+  if (path === undefined) return undefined
+  const socket = await serveUapi(path, uapiOf(tunnel))
+  log.info(name === undefined ? `configured by ${socket.path}` : `wg show ${name} shows it`)
+  return socket
 }
 
 async function listen(options: UpOptions, tunnel: Tunnel, log: Log, listeners: Listener[]): Promise<void> {

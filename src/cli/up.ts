@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander'
-import { collectForward, type ForwardSpec, type Listen, readListen } from './arguments.js'
+import { collectForward, type ForwardSpec, type Listen, readInterfaceName, readListen } from './arguments.js'
 import type { Finish } from './main.js'
 import { addTunnelOptions, logLevel, type TunnelFlags, tunnelOptions } from './options.js'
 
@@ -7,6 +7,8 @@ interface UpFlags extends TunnelFlags {
   readonly D?: Listen
   readonly L?: ForwardSpec[]
   readonly readyFile?: string
+  readonly name?: string
+  readonly uapi?: string
   readonly keylog?: string
   readonly pcap?: string
   readonly pcapLayers: 'outer' | 'inner' | 'both'
@@ -18,6 +20,12 @@ export function addUp(program: Command, finish: Finish): void {
     .option('-D <[bind:]port>', 'SOCKS5 proxy into the tunnel on this local port; 0 takes a free one', readListen)
     .option('-L <[bind:]port:host:hostport>', 'lead a local port to a port in the tunnel; repeatable', collectForward)
     .option('--ready-file <file>', 'write where it listens as JSON there, once the tunnel stands')
+    .addOption(
+      new Option('--name <name>', 'let wg show and change it as the interface of this name (needs root)')
+        .argParser(readInterfaceName)
+        .conflicts('uapi'),
+    )
+    .option('--uapi <path>', 'the same by a socket of your own, for other tools that speak it')
     .option(
       '--keylog <file>',
       "append the secrets of each handshake, for Wireshark; they open all of the tunnel's traffic",
@@ -30,13 +38,15 @@ export function addUp(program: Command, finish: Finish): void {
     )
     .action(async (flags: UpFlags) => {
       const { up } = await import('../app/up.js')
-      const { D: socks, L: forwards = [], readyFile, keylog, pcap, pcapLayers: layers } = flags
+      const { D: socks, L: forwards = [], readyFile, name, uapi, keylog, pcap, pcapLayers: layers } = flags
       await up({
         ...tunnelOptions(flags),
         level: logLevel(flags),
         forwards,
         ...(socks && { socks }),
         ...(readyFile !== undefined && { readyFile }),
+        ...(name !== undefined && { name }),
+        ...(uapi !== undefined && { uapi }),
         ...(keylog !== undefined && { keylog }),
         ...(pcap !== undefined && { pcap: { file: pcap, layers } }),
       })
