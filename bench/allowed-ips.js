@@ -13,7 +13,7 @@ const shapes = {
   6: { bytes: 16, lengths: [48, 48, 48, 32, 36, 40, 44, 64, 128] },
 }
 
-export function measureAllowedIps(family) {
+function measureAllowedIps(family) {
   const { bytes, lengths } = shapes[family]
   const random = generator(family)
   const prefixes = Array.from({ length: count }, (_, i) => {

@@ -141,6 +141,8 @@ export class Host {
   readonly events: DeviceEvent[] = []
   /** Inner packets, as text of their payload, in the order in which they came. */
   readonly received: string[] = []
+  /** Hears of each inner packet, and of the peer that it came from. */
+  onPacket: (packet: Uint8Array, peer: Peer) => void = () => {}
 
   constructor(world: World, options: HostOptions) {
     this.world = world
@@ -161,9 +163,11 @@ export class Host {
           this.memory.free(slot)
           world.send(this, bytes, endpoint)
         },
-        deliverPacket: (slot, offset, length) => {
-          this.received.push(payloadOf(this.memory.u8.slice(offset, offset + length)))
+        deliverPacket: (slot, offset, length, peer) => {
+          const packet = this.memory.u8.slice(offset, offset + length)
           this.memory.free(slot)
+          this.received.push(payloadOf(packet))
+          this.onPacket(packet, peer)
         },
         report: event => this.events.push(event),
       },

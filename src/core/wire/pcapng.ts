@@ -83,6 +83,7 @@ export function parseCapture(bytes: Uint8Array): CapturedPacket[] | undefined {
 function parsePacket(bytes: Uint8Array, view: DataView, at: number, length: number): CapturedPacket | undefined {
   if (length < blockOverhead + enhancedPacketHeader) return undefined
   const captured = view.getUint32(at + 20, true)
+  if (captured > length) return undefined
   const options = at + 28 + roundUp(captured)
   const end = at + length - 4
   if (options > end) return undefined
