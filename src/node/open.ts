@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream'
 import { decodeKey } from '../core/base/base64.js'
 import type { Config } from '../core/config/config.js'
 import { TunnelError } from '../errors.js'
+import { KeyClaims } from './claims.js'
 import { type ControlDialOptions, claimKey } from './control.js'
 import { selectCrypto } from './crypto/select.js'
 import { type ConfigSource, loadConfig } from './load-config.js'
@@ -38,7 +39,7 @@ export async function openTunnel(source: ConfigSource, options: TunnelOptions = 
   if (claim.warning !== undefined) warnings.push(claim.warning)
   try {
     signal?.throwIfAborted()
-    tunnel = await Tunnel.open(config, privateKey, options, claim, claimFor)
+    tunnel = await Tunnel.open(config, privateKey, options, new KeyClaims(publicKey, claim, claimFor))
     resolve(tunnel)
     if (signal?.aborted) {
       await tunnel.close()

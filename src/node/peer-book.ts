@@ -112,7 +112,7 @@ export class PeerBook {
         },
         setEndpoint: found => this.#setEndpoint(peer, found),
         resendInitiation: other => {
-          const isSent = host.device.resendInitiation(peer, other)
+          const isSent = host.device.resendInitiation(peer, other, this.#options.now())
           this.#options.changed()
           return isSent
         },

@@ -11,8 +11,8 @@ import type { StackLimits } from '../core/netstack/limits.js'
 import type { Timers } from '../core/wireguard/constants.js'
 import type { DeviceEvent, DeviceLimits } from '../core/wireguard/device.js'
 import { TunnelError } from '../errors.js'
+import type { KeyClaims } from './claims.js'
 import { createClock } from './clock.js'
-import type { Claim } from './control.js'
 import { random } from './crypto/random.js'
 import { type CryptoName, selectCrypto } from './crypto/select.js'
 import { DatagramSocket } from './datagram.js'
@@ -89,9 +89,6 @@ interface TunnelEvents {
   close: []
 }
 
-/** Claims a public key for this tunnel. */
-export type ClaimFor = (publicKey: Uint8Array) => Promise<Claim>
-
 /** An open tunnel. Made by {@link openTunnel}. */
 export class Tunnel extends EventEmitter<TunnelEvents> {
   /** As it was when the tunnel was opened. */
@@ -105,9 +102,7 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
   readonly #now: () => number
   readonly #book: PeerBook
   readonly #cryptoName: CryptoName
-  readonly #claimFor: ClaimFor
-  /** The key's own, and those of former keys that others still use the tunnel by. */
-  #claims: Claim[]
+  readonly #claims: KeyClaims
   #privateKey: SecretKey | undefined
   #publicKey: string
   /** The last change that takes time: one waits for the other. */
@@ -127,8 +122,7 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
     config: Config,
     privateKey: Uint8Array,
     options: TunnelOptions,
-    claim: Claim,
-    claimFor: ClaimFor,
+    claims: KeyClaims,
   ): Promise<Tunnel> {
     const crypto = selectCrypto(options.crypto)
     const now = createClock()
@@ -181,7 +175,7 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
       throw error
     })
     tracing?.setPort(udp.port)
-    tunnel = new Tunnel(config, host, udp, now, crypto.name as CryptoName, options, claim, claimFor)
+    tunnel = new Tunnel(config, host, udp, now, crypto.name as CryptoName, options, claims)
     tunnel.#privateKey = SecretKey.copy(privateKey)
     tunnel.#tracing = tracing
     for (const warning of warnings) tunnel.warn(warning)
@@ -195,12 +189,10 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
     now: () => number,
     cryptoName: CryptoName,
     options: TunnelOptions,
-    claim: Claim,
-    claimFor: ClaimFor,
+    claims: KeyClaims,
   ) {
     super()
-    this.#claims = [claim]
-    this.#claimFor = claimFor
+    this.#claims = claims
     this.config = config
     this.#host = host
     this.#udp = udp
@@ -277,8 +269,8 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
   }
 
   /** @internal Resolves when no other process uses this tunnel through its control socket. */
-  async unjoined(): Promise<void> {
-    while (this.#claims.some(claim => claim.joined > 0)) await Promise.all(this.#claims.map(claim => claim.idle()))
+  unjoined(): Promise<void> {
+    return this.#claims.idle()
   }
 
   /** Base64; empty while there is no private key. */
@@ -371,7 +363,8 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
       const publicKey = handle?.publicKey.slice()
       handle?.wipe()
       if (publicKey !== undefined && encodeKey(publicKey) === this.#publicKey) return
-      if (publicKey !== undefined) await this.#reclaim(publicKey)
+      const warning = publicKey && (await this.#claims.move(publicKey))
+      if (warning !== undefined) this.warn(warning)
       this.#mustBeOpen()
       this.#host.device.setPrivateKey(privateKey, this.#now())
       this.#publicKey = publicKey === undefined ? '' : encodeKey(publicKey)
@@ -381,21 +374,6 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
       this.#book.prune()
       this.#loop.changed()
     })
-  }
-
-  /** The former key's claim goes when nobody uses the tunnel by it any more. */
-  async #reclaim(publicKey: Uint8Array): Promise<void> {
-    const claim = await this.#claimFor(publicKey)
-    const former = this.#claims
-    this.#claims = [...former, claim]
-    if (this.closed) return claim.release()
-    if (claim.warning !== undefined) this.warn(claim.warning)
-    for (const one of former) {
-      void one.idle().then(async () => {
-        this.#claims = this.#claims.filter(other => other !== one)
-        await one.release()
-      })
-    }
   }
 
   #change(step: () => Promise<void>): Promise<void> {
@@ -655,7 +633,7 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
     this.#udp.endTurn()
     this.#loop.stop()
     this.#closing.abort(closedError())
-    await Promise.all([this.#udp.close(), ...this.#claims.map(claim => claim.release()), this.#tracing?.close()])
+    await Promise.all([this.#udp.close(), this.#claims.release(), this.#tracing?.close()])
     this.emit('close')
   }
 

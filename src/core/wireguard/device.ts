@@ -225,8 +225,8 @@ export class Device {
    * Sends the initiation that awaits its response to another address as well, byte for byte: for names with several addresses. The
    * peer's endpoint moves only by what comes from there. False if none is pending.
    */
-  resendInitiation(peer: Peer, endpoint: Endpoint): boolean {
-    return resendInitiation(this.#context, peer as PeerState, unmapEndpoint(endpoint))
+  resendInitiation(peer: Peer, endpoint: Endpoint, now: number): boolean {
+    return resendInitiation(this.#context, peer as PeerState, unmapEndpoint(endpoint), now)
   }
 
   /** The peer's preshared key itself, 32 bytes; zeros are none. For who may see it. */

@@ -1,7 +1,7 @@
 // The handshake as WireGuard runs it (paper, 5.4.2 to 5.4.5 and 5.4.7): what is sent, what is accepted, and the keypair that
 // comes of it. Noise itself is in noise.ts. The initiator's state is kept apart from what is answered, so that two peers
 // that call each other at once both get through.
-import type { Endpoint } from '../base/address.js'
+import { type Endpoint, sameEndpoint } from '../base/address.js'
 import { noSlot } from '../base/packet-memory.js'
 import { SecretKey } from '../base/secret.js'
 import type { PrivateKey } from '../crypto/crypto.js'
@@ -38,6 +38,8 @@ import { traceHandshake } from './trace.js'
 import { sendKeepalive, sendStaged } from './transport.js'
 
 const noPayload = new Uint8Array(0)
+/** Further addresses of one initiation that are remembered, for the round trip. */
+const longestResent = 8
 
 /** Sends a fresh initiation, in place of the one that may be pending. */
 export function sendInitiation(device: DeviceContext, peer: PeerState, now: number, wall: number): void {
@@ -71,9 +73,10 @@ export function sendInitiation(device: DeviceContext, peer: PeerState, now: numb
  * Sends the initiation that awaits its response to another address of the peer's, byte for byte: a peer that got both takes the
  * second for a replay. Nothing else moves. False if none is pending.
  */
-export function resendInitiation(device: DeviceContext, peer: PeerState, endpoint: Endpoint): boolean {
+export function resendInitiation(device: DeviceContext, peer: PeerState, endpoint: Endpoint, now: number): boolean {
   if (peer.pending === undefined) return false
-  const { message } = peer.pending
+  const { message, resent } = peer.pending
+  if (resent.length < longestResent) resent.push({ endpoint, at: now })
   if (sendMessage(device, message, endpoint)) peer.txBytes += message.length
   return true
 }
@@ -176,7 +179,8 @@ export function handleResponse(device: DeviceContext, bytes: Uint8Array, source:
   noteEndpoint(device, peer, source, now)
   noteSessionStands(device, peer, now)
   sendStaged(device, peer, now)
-  device.sink.report({ type: 'session', peer, at: now, initiator: true, rtt: now - pending.sentAt })
+  const sentAt = pending.resent.findLast(({ endpoint }) => sameEndpoint(endpoint, source))?.at ?? pending.sentAt
+  device.sink.report({ type: 'session', peer, at: now, initiator: true, rtt: now - sentAt })
   const isConfirmed = keypair.sendLo > 0 || keypair.sendHi > 0
   if (!isConfirmed && peer.keypairs.current === keypair) sendKeepalive(device, peer, now)
 }

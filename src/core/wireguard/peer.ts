@@ -39,6 +39,8 @@ export class PendingInitiation {
   readonly state: SymmetricState
   /** As it was sent. */
   readonly message: Uint8Array
+  /** Where it went to later, and when. */
+  readonly resent: { readonly endpoint: Endpoint; readonly at: number }[] = []
 
   constructor(fields: Pick<PendingInitiation, 'peer' | 'index' | 'sentAt' | 'ephemeral' | 'state' | 'message'>) {
     this.peer = fields.peer

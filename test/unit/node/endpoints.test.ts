@@ -52,7 +52,7 @@ async function rig(
         return peer.lastReceivedAt
       },
       setEndpoint: endpoint => void a.device.setPeer({ publicKey: b.publicKey, endpoint }, world.now),
-      resendInitiation: endpoint => a.device.resendInitiation(peer, endpoint),
+      resendInitiation: endpoint => a.device.resendInitiation(peer, endpoint, world.now),
     },
     {
       resolve: async () => {

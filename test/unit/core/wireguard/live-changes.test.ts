@@ -10,7 +10,7 @@ describe('27: the initiation that awaits its response', () => {
     a.device.setPeer({ publicKey: b.publicKey, endpoint: endpointOf('198.51.100.9:1') }, world.now)
     a.send(b, 'hello')
     world.run(250)
-    expect(a.device.resendInitiation(peer, b.endpoint)).toBe(true)
+    expect(a.device.resendInitiation(peer, b.endpoint, world.now)).toBe(true)
     expect(formatEndpoint(peer.endpoint!)).toBe('198.51.100.9:1')
     world.run(1000)
     const [first, second, ...more] = a.sent(1)
@@ -18,6 +18,8 @@ describe('27: the initiation that awaits its response', () => {
     expect(more).toEqual([])
     expect(formatEndpoint(peer.endpoint!)).toBe(formatEndpoint(b.endpoint))
     expect(b.received).toEqual(['hello'])
+    const session = a.events.find(event => event.type === 'session')
+    expect(session?.type === 'session' && session.rtt).toBeLessThan(100)
   })
 
   it('is a replay for a responder who got both', () => {
@@ -25,7 +27,7 @@ describe('27: the initiation that awaits its response', () => {
     Object.assign(world.link, { delay: 300, jitter: 0 })
     a.send(b, 'hello')
     world.run(250)
-    a.device.resendInitiation(a.peer(b), b.endpoint)
+    a.device.resendInitiation(a.peer(b), b.endpoint, world.now)
     world.run(2000)
     expect(b.device.counters).toMatchObject({ replayedInitiation: 1, responsesSent: 1 })
     expect(a.device.counters).toMatchObject({ initiationsSent: 1, sessions: 1 })
@@ -36,7 +38,7 @@ describe('27: the initiation that awaits its response', () => {
     const { world, a, b } = pair()
     a.send(b, 'hello')
     world.run(1000)
-    expect(a.device.resendInitiation(a.peer(b), b.endpoint)).toBe(false)
+    expect(a.device.resendInitiation(a.peer(b), b.endpoint, world.now)).toBe(false)
     expect(a.sent(1).length).toBe(1)
   })
 
