@@ -31,6 +31,7 @@ import {
 } from './peer-info.js'
 import { type PingOptions, type PingResult, ping } from './ping.js'
 import { explainSilence } from './readiness.js'
+import { watchRoutes } from './route-watch.js'
 import { TunnelServer, type TunnelServerOptions } from './server.js'
 import { TunnelSocket, type TunnelSocketOptions } from './socket.js'
 import type { StackPort } from './stack-port.js'
@@ -101,6 +102,9 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
   #names: ((name: string) => IpAddress[]) | undefined
   readonly #now: () => number
   readonly #book: PeerBook
+  readonly #routes = watchRoutes(() => {
+    if (this.#udp.followRoutes()) this.#announce()
+  })
   readonly #cryptoName: CryptoName
   readonly #claims: KeyClaims
   #privateKey: SecretKey | undefined
@@ -243,6 +247,7 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
 
   #handleDatagram(slot: number, length: number, source: Parameters<Host['handleDatagram']>[2]): void {
     this.#received++
+    this.#routes.heard()
     this.#host.handleDatagram(slot, length, source, this.#now())
     this.#loop.changed()
   }
@@ -327,9 +332,16 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
   /** Moves to another UDP port, 0 taking a free one; peers follow with the next packet. Rejects with UDP_BIND_FAILED, and stays then. */
   async setPort(port: number): Promise<void> {
     await this.#change(async () => {
+      const before = this.port
       await this.#udp.rebind(port)
+      if (this.port !== before) this.#announce()
       this.#tracing?.setPort(this.#udp.port)
     })
+  }
+
+  #announce(): void {
+    this.#host.device.announce(this.#now())
+    this.#loop.changed()
   }
 
   /** @internal As {@link setPeer}, in bytes; undefined for our own key. RangeError beyond the limit of peers. */
@@ -628,6 +640,7 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
       clearTimeout(timer)
     }
     this.#book.close()
+    this.#routes.stop()
     this.#privateKey?.fill(0)
     this.#host.close(this.#now())
     this.#udp.endTurn()

@@ -84,6 +84,20 @@ export class LiveSockets {
     return live
   }
 
+  /** Connects all anew; true if one has another local address by that. */
+  followRoutes(): boolean {
+    let moved = false
+    for (const live of this.#byName.values()) {
+      const before = live.socket.address().address
+      live.connectedAt = -Infinity
+      const { isHeard } = live
+      this.renew(live)
+      if (live.socket.address().address === before) live.isHeard = isHeard
+      else moved = true
+    }
+    return moved
+  }
+
   /** Connects it anew, by the routes and the local addresses that the host has by now. */
   renew(live: LiveSocket): void {
     if (performance.now() - live.connectedAt < renewInterval) return

@@ -40,6 +40,8 @@ export interface UdpSockets {
   favour(endpoints: readonly Endpoint[]): void
   /** Nothing comes from there any more: this host's routes or addresses may be others by now. ICMP errors count again. */
   renew(endpoint: Endpoint): void
+  /** Looks by which local addresses the favoured endpoints are reached now; true if one is another than before. */
+  followRoutes(): boolean
   /** Moves to another port, 0 taking a free one. Rejects with UDP_BIND_FAILED, and then nothing has changed. */
   rebind(port: number): Promise<void>
   /** Whether the sockets keep the process alive; they do at first. */
@@ -240,6 +242,10 @@ class OuterSockets implements UdpSockets {
   renew(endpoint: Endpoint): void {
     const { live } = this.#routeTo(endpoint)
     if (live !== undefined && !this.#closed) this.#live.renew(live)
+  }
+
+  followRoutes(): boolean {
+    return !this.#closed && this.#live.followRoutes()
   }
 
   async rebind(port: number): Promise<void> {

@@ -115,6 +115,7 @@ export class Device {
     before?.checker.wipe()
     before?.secret?.fill(0)
     for (const peer of this.#peers.values()) {
+      const hadSession = canSend(this.#context, peer, now)
       peer.dropPending()
       peer.timers.clear(timer.retry)
       peer.timers.clear(timer.initiate)
@@ -122,7 +123,7 @@ export class Device {
       peer.keypairs.stopSending()
       peer.computeStaticStatic()
       if (peer.persistentKeepalive > 0) sendKeepalive(this.#context, peer, now)
-      else if (peer.staged.size > 0) wantInitiation(this.#context, peer, now)
+      else if (hadSession || peer.staged.size > 0) wantInitiation(this.#context, peer, now)
     }
   }
 
@@ -219,6 +220,12 @@ export class Device {
   initiate(peer: Peer, now: number): void {
     const state = peer as PeerState
     if (!state.isRemoved && !canSend(this.#context, state, now)) wantInitiation(this.#context, state, now)
+  }
+
+  /** Tells every peer that has a session where we are by now: its answers go to where this comes from. */
+  announce(now: number): void {
+    for (const peer of this.#peers.values())
+      if (canSend(this.#context, peer, now)) sendKeepalive(this.#context, peer, now)
   }
 
   /**

@@ -92,3 +92,37 @@ describe('a peer that is changed', () => {
     expect(a.sent(1).filter(datagram => formatEndpoint(datagram.to) === formatEndpoint(b.endpoint)).length).toBe(1)
   })
 })
+
+describe('26: a private key that changes', () => {
+  it('calls at once the peers that had a session, and no others', () => {
+    const { world, a, b } = pair()
+    a.send(b, 'before')
+    world.run(1000)
+    a.device.setPeer({ publicKey: new Uint8Array(32).fill(9), endpoint: endpointOf('198.51.100.9:1') }, world.now)
+    const start = world.now
+    a.device.setPrivateKey(new Uint8Array(32).fill(77), world.now)
+    const allowedIps = [prefix('0.0.0.0/0')]
+    b.device.setPeer({ publicKey: a.publicKey, allowedIps }, world.now)
+    world.run(1000)
+    const [, next, ...more] = a.sent(1)
+    expect([next?.at, more]).toEqual([start, []])
+    expect(a.device.canSend(a.peer(b), world.now)).toBe(true)
+    expect(b.device.canSend(b.peer(a), world.now)).toBe(true)
+  })
+})
+
+describe('24: a host that moves', () => {
+  it('and announces it is followed by the peers that have a session, and calls no others', () => {
+    const { world, a, b } = pair()
+    a.send(b, 'before')
+    world.run(1000)
+    a.device.setPeer({ publicKey: new Uint8Array(32).fill(9), endpoint: endpointOf('198.51.100.9:1') }, world.now)
+    a.endpoint = endpointOf('192.0.2.77:1001')
+    a.device.announce(world.now)
+    world.run(100)
+    b.send(a, 'to the new place')
+    world.run(100)
+    expect(a.received).toEqual(['to the new place'])
+    expect(a.sent(1).length).toBe(1)
+  })
+})
