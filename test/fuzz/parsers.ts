@@ -142,10 +142,8 @@ function readConfig(input: Uint8Array): string {
     if (!(error instanceof TunnelError) || error.code !== 'CONFIG_INVALID') throw error
     for (const [key] of text.matchAll(keyText)) if (error.message.includes(key)) throw new Error(`shows ${key}`)
     if (!/^fuzz\.conf(:\d+)?: /.test(error.message)) throw new Error(`names no line: ${error.message}`)
-    return error.message
-      .replace(/^\S+ /, '')
-      .replace(/".*?"|'.*?'|\d+/gs, '_')
-      .slice(0, 24)
+    const remedy = error.message.slice(error.message.lastIndexOf(': ') + 2)
+    return remedy.replace(/[^a-z ]/g, '').slice(0, 16)
   }
 }
 
