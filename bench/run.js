@@ -3,6 +3,7 @@
 import { Bench } from 'tinybench'
 import { onesSum } from '../dist/core/wire/checksum.js'
 import { selectCrypto } from '../dist/node/crypto/select.js'
+import { printAllowedIps } from './allowed-ips.js'
 import { checkBackend, checkChecksum } from './checks.js'
 import { createHandshake } from './handshake.js'
 import { measureTransfer } from './transfer.js'
@@ -52,3 +53,6 @@ console.log(`\n${megabytes} MB from one tunnel to another in this process over l
 console.log(
   `${((megabytes * 8) / seconds).toFixed(0)} Mbit/s, ${((cpu / megabytes) * 1000).toFixed(1)} CPU s/GB for both ends`,
 )
+
+console.log()
+printAllowedIps()

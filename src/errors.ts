@@ -71,6 +71,18 @@ export const errorCodes = {
     means: "The name is neither a peer's Name nor a Host of the configuration.",
     remedy: 'Use an address, or add Name or Host to the configuration.',
   },
+  TRACE_FILE_REFUSED: {
+    means: 'The file of --keylog or --pcap cannot be written, or others could read it.',
+    remedy: 'Name a new file, or remove the permissions of group and others.',
+  },
+  UAPI_SOCKET_FAILED: {
+    means: 'The socket of --name or --uapi, by which wg shows and changes the tunnel, cannot be made.',
+    remedy: 'Run as root, choose another name, or name a path of your own with --uapi.',
+  },
+  NO_SUCH_TUNNEL: {
+    means: 'No interface or tunnel of that name or path answers.',
+    remedy: 'Run `tunless show` without a name: it lists those that do.',
+  },
   READY_FILE_FAILED: {
     means: 'The file of --ready-file cannot be written.',
     remedy: 'Check its directory.',

@@ -2,6 +2,7 @@
 import { longestConfig } from '../core/config/lines.js'
 import { TunnelError } from '../errors.js'
 import { openTunnel } from '../node/open.js'
+import type { TraceOptions } from '../node/trace.js'
 import type { Ready, Tunnel } from '../node/tunnel.js'
 import { createDialer, type Dialer, formatTarget, type Target } from '../proxy/dialer.js'
 import { startForward } from '../proxy/forward.js'
@@ -14,9 +15,11 @@ import { createLog, type Log, type LogLevel } from './log.js'
 import { clearReadyFile, type ListenerReport, type ReadyReport, removeReadyFile, writeReadyFile } from './ready-file.js'
 import { readStdin } from './stdin.js'
 import { aborted, stopAt } from './stop.js'
+import { uapiOf } from './uapi.js'
+import { serveUapi, type UapiSocket, uapiPath } from './uapi-socket.js'
 import { tellWhileWaiting } from './waiting.js'
 
-export interface UpOptions extends ConfOptions {
+export interface UpOptions extends ConfOptions, TraceOptions {
   readonly family?: 4 | 6
   /** For the first handshake, and apart for each dial, ms; 0 waits without end. */
   readonly timeout: number
@@ -24,6 +27,9 @@ export interface UpOptions extends ConfOptions {
   readonly socks?: { readonly host: string; readonly port: number }
   readonly forwards: readonly { readonly host: string; readonly port: number; readonly target: Target }[]
   readonly readyFile?: string
+  /** The interface's name for wg(8), or the path of a socket of one's own. */
+  readonly name?: string
+  readonly uapi?: string
 }
 
 interface Listener {
@@ -45,29 +51,55 @@ export async function up(options: UpOptions): Promise<void> {
   const { signal } = stop
   let tunnel: Tunnel | undefined
   const listeners: Listener[] = []
+  const sockets: UapiSocket[] = []
   try {
-    tunnel = await openTunnel(config, { signal, ...(options.family !== undefined && { family: options.family }) })
+    tunnel = await openTunnel(config, {
+      signal,
+      ...(options.family !== undefined && { family: options.family }),
+      ...(options.keylog !== undefined && { keylog: options.keylog }),
+      ...(options.pcap !== undefined && { pcap: options.pcap }),
+    })
     // Only now: while another process has the key, the file may be its.
     if (options.readyFile !== undefined) clearReadyFile(options.readyFile)
     watch(tunnel, log)
+    const uapi = await startUapi(options, tunnel, log)
+    if (uapi !== undefined) sockets.push(uapi)
     await listen(options, tunnel, log, listeners)
     const ready = await tellWhileWaiting(tunnel.ready({ timeout: options.timeout, signal }), tunnel, log)
     announce(tunnel, ready, listeners, log)
     if (options.readyFile !== undefined) writeReadyFile(options.readyFile, reportOf(tunnel, ready, listeners))
-    await Promise.race([aborted(signal), ended(tunnel)])
+    await Promise.race([aborted(signal), ended(tunnel), ...sockets.map(socket => socket.removed)])
   } catch (error) {
     if (!signal.aborted) throw error
   } finally {
     stop.done()
     if (options.readyFile !== undefined) removeReadyFile(options.readyFile)
-    await Promise.all([...listeners.map(listener => listener.close()), tunnel?.close()])
+    await Promise.all([...[...listeners, ...sockets].map(each => each.close()), tunnel?.close()])
   }
-  log.info(`${(signal.reason as Error).message}, the tunnel is closed`)
+  const why = signal.aborted ? (signal.reason as Error).message : `${sockets[0]?.path} was removed`
+  log.info(`${why}, the tunnel is closed`)
 }
 
 function watch(tunnel: Tunnel, log: Log): void {
   tunnel.on('warning', log.warn)
-  tunnel.on('handshake', peer => log.debug(`handshake with ${describeReady({ peer }, tunnel.port)}`))
+  const silent = new Set<string>()
+  tunnel.on('silent', peer => {
+    silent.add(peer.publicKey)
+    log.info(`${describeReady({ peer }, tunnel.port)}: does not answer any more; calling it`)
+  })
+  tunnel.on('handshake', peer => {
+    const said = `${describeReady({ peer }, tunnel.port)}`
+    if (silent.delete(peer.publicKey)) log.info(`${said}: answers again`)
+    else log.debug(`handshake with ${said}`)
+  })
+}
+
+async function startUapi({ name, uapi }: UpOptions, tunnel: Tunnel, log: Log): Promise<UapiSocket | undefined> {
+  const path = name === undefined ? uapi : uapiPath(name)
+  if (path === undefined) return undefined
+  const socket = await serveUapi(path, uapiOf(tunnel))
+  log.info(name === undefined ? `configured by ${socket.path}` : `wg show ${name} shows it`)
+  return socket
 }
 
 async function listen(options: UpOptions, tunnel: Tunnel, log: Log, listeners: Listener[]): Promise<void> {

@@ -50,6 +50,16 @@ export function readHost(text: string): string {
   return host
 }
 
+/** A network interface's name, as wg and the kernel take it. */
+export function readInterfaceName(text: string): string {
+  if (!/^[A-Za-z0-9_=+.-]{1,15}$/.test(text) || text === '.' || text === '..') {
+    throw new InvalidArgumentError(
+      `'${printable(text)}' is no interface's name: write up to 15 letters, digits or _=+.-`,
+    )
+  }
+  return text
+}
+
 /** `[bind:]port` of -D; a bare port is of 127.0.0.1. */
 export function readListen(text: string): Listen {
   const parts = fields(text)

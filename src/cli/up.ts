@@ -1,5 +1,5 @@
-import type { Command } from 'commander'
-import { collectForward, type ForwardSpec, type Listen, readListen } from './arguments.js'
+import { type Command, Option } from 'commander'
+import { collectForward, type ForwardSpec, type Listen, readInterfaceName, readListen } from './arguments.js'
 import type { Finish } from './main.js'
 import { addTunnelOptions, logLevel, type TunnelFlags, tunnelOptions } from './options.js'
 
@@ -7,6 +7,11 @@ interface UpFlags extends TunnelFlags {
   readonly D?: Listen
   readonly L?: ForwardSpec[]
   readonly readyFile?: string
+  readonly name?: string
+  readonly uapi?: string
+  readonly keylog?: string
+  readonly pcap?: string
+  readonly pcapLayers: 'outer' | 'inner' | 'both'
 }
 
 /** `tunless up`: a tunnel that stays, with a proxy and port forwards. */
@@ -15,15 +20,35 @@ export function addUp(program: Command, finish: Finish): void {
     .option('-D <[bind:]port>', 'SOCKS5 proxy into the tunnel on this local port; 0 takes a free one', readListen)
     .option('-L <[bind:]port:host:hostport>', 'lead a local port to a port in the tunnel; repeatable', collectForward)
     .option('--ready-file <file>', 'write where it listens as JSON there, once the tunnel stands')
+    .addOption(
+      new Option('--name <name>', 'let wg show and change it as the interface of this name (needs root)')
+        .argParser(readInterfaceName)
+        .conflicts('uapi'),
+    )
+    .option('--uapi <path>', 'the same by a socket of your own, for other tools that speak it')
+    .option(
+      '--keylog <file>',
+      "append the secrets of each handshake, for Wireshark; they open all of the tunnel's traffic",
+    )
+    .option('--pcap <file>', 'write what passes as pcapng, for Wireshark')
+    .addOption(
+      new Option('--pcap-layers <which>', 'datagrams outside, packets inside the tunnel, or both')
+        .choices(['outer', 'inner', 'both'])
+        .default('both'),
+    )
     .action(async (flags: UpFlags) => {
       const { up } = await import('../app/up.js')
-      const { D: socks, L: forwards = [], readyFile } = flags
+      const { D: socks, L: forwards = [], readyFile, name, uapi, keylog, pcap, pcapLayers: layers } = flags
       await up({
         ...tunnelOptions(flags),
         level: logLevel(flags),
         forwards,
         ...(socks && { socks }),
         ...(readyFile !== undefined && { readyFile }),
+        ...(name !== undefined && { name }),
+        ...(uapi !== undefined && { uapi }),
+        ...(keylog !== undefined && { keylog }),
+        ...(pcap !== undefined && { pcap: { file: pcap, layers } }),
       })
       finish(0)
     })

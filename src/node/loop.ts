@@ -5,8 +5,8 @@ import type { Host } from '../core/host/host.js'
 /** Packets that may leave in one turn, so that a bulk transfer never keeps the event loop from its other work. */
 export const defaultTurnBudget = 128
 
-/** setTimeout's longest delay. */
-const longestTimeout = 2 ** 31 - 1
+/** Timers stand still while the machine sleeps, and keys must not outlive that: so soon after it, ms, the clock is looked at. */
+const longestTimeout = 10_000
 
 export interface Loop {
   /** Call after anything that may have produced output or moved a deadline. */

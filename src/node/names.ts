@@ -1,11 +1,16 @@
 // Names that the configuration itself gives: peers, hosts, and this node. Anything else is unknown; the host's own resolver is
 // never asked for what belongs to the tunnel.
 import { type IpAddress, parseAddress } from '../core/base/address.js'
-import type { Config } from '../core/config/config.js'
+import type { InterfaceConfig, PeerConfig } from '../core/config/types.js'
 import { TunnelError } from '../errors.js'
 
+export interface NameSources {
+  readonly interface: Pick<InterfaceConfig, 'name' | 'addresses' | 'hosts'>
+  readonly peers: readonly Pick<PeerConfig, 'name' | 'addresses'>[]
+}
+
 /** Returns the addresses of a name or of a literal address; throws UNKNOWN_HOST. Names are compared without case. */
-export function createNames(config: Config): (name: string) => IpAddress[] {
+export function createNames(config: NameSources): (name: string) => IpAddress[] {
   const table = new Map<string, IpAddress[]>()
   const add = (name: string | undefined, addresses: readonly IpAddress[]) => {
     if (name === undefined) return

@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream'
 import { decodeKey } from '../core/base/base64.js'
 import type { Config } from '../core/config/config.js'
 import { TunnelError } from '../errors.js'
+import { KeyClaims } from './claims.js'
 import { type ControlDialOptions, claimKey } from './control.js'
 import { selectCrypto } from './crypto/select.js'
 import { type ConfigSource, loadConfig } from './load-config.js'
@@ -13,7 +14,7 @@ import { withResolvers } from './with-resolvers.js'
 /**
  * Opens a tunnel; resolves when its UDP sockets are bound. `source` is a path, a file: URL, `{ text }`, or a parsed
  * configuration. Rejects with CONFIG_UNREADABLE, CONFIG_INVALID, CONFIG_NO_PRIVATE_KEY, TUNNEL_KEY_IN_USE,
- * CONTROL_DIRECTORY_UNSAFE, UDP_BIND_FAILED, or the signal's reason.
+ * CONTROL_DIRECTORY_UNSAFE, UDP_BIND_FAILED, TRACE_FILE_REFUSED, or the signal's reason.
  */
 export async function openTunnel(source: ConfigSource, options: TunnelOptions = {}): Promise<Tunnel> {
   const { signal } = options
@@ -28,14 +29,17 @@ export async function openTunnel(source: ConfigSource, options: TunnelOptions = 
 
   const { promise: opened, resolve, reject } = withResolvers<Tunnel>()
   opened.catch(() => {}) // Those who joined meanwhile hear of it too.
-  const claim = await claimKey(publicKey, {
-    dial: async (host, port, dialing) => dialFor(await opened, host, port, dialing),
-    status: () => ({ publicKey: Buffer.from(publicKey).toString('base64') }),
-  })
+  let tunnel: Tunnel | undefined
+  const claimFor = (key: Uint8Array) =>
+    claimKey(key, {
+      dial: async (host, port, dialing) => dialFor(await opened, host, port, dialing),
+      status: () => (tunnel === undefined ? {} : statusOf(tunnel)),
+    })
+  const claim = await claimFor(publicKey)
   if (claim.warning !== undefined) warnings.push(claim.warning)
   try {
     signal?.throwIfAborted()
-    const tunnel = await Tunnel.open(config, privateKey, options, claim)
+    tunnel = await Tunnel.open(config, privateKey, options, new KeyClaims(publicKey, claim, claimFor))
     resolve(tunnel)
     if (signal?.aborted) {
       await tunnel.close()
@@ -64,6 +68,17 @@ function choosePrivateKey(config: Config, given: string | undefined): Uint8Array
     'CONFIG_INVALID',
     `the private key given is not one (${given.trim().length} characters, where 44 of base64 are wanted): make one with \`tunless genkey\``,
   )
+}
+
+/** What another process of this user may see: no keys but public ones. */
+function statusOf(tunnel: Tunnel): Record<string, unknown> {
+  const { name } = tunnel.config.interface
+  return {
+    ...(name !== undefined && { name }),
+    publicKey: tunnel.publicKey,
+    port: tunnel.port,
+    peers: tunnel.peers(),
+  }
 }
 
 /** A connection for another process that joined this tunnel. */

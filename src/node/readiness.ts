@@ -6,8 +6,10 @@ import { TunnelError } from '../errors.js'
 export interface Attempt {
   /** Its name, else the beginning of its public key. */
   readonly label: string
-  /** The endpoint as configured. */
-  readonly endpoint: string
+  /** The endpoint as configured, or where it was last heard; undefined while there is neither. */
+  readonly endpoint: string | undefined
+  /** Since it was last heard, ms; infinite if it never was. */
+  readonly silentFor: number
   /** Initiations sent. */
   readonly initiations: number
   /** Cookie replies taken from it. */
@@ -20,6 +22,8 @@ export interface Evidence {
   readonly attempts: readonly Attempt[]
   /** How long was waited, ms; undefined where something else ended the wait. */
   readonly timeout: number | undefined
+  /** Our own UDP port. */
+  readonly port: number
   /** Datagrams received since the tunnel was opened. */
   readonly received: number
   readonly counters: Readonly<DeviceCounters>
@@ -39,21 +43,32 @@ export function explainSilence(evidence: Evidence): TunnelError {
       { cause },
     )
   }
-  const called = attempts
-    .map(
-      ({ label, endpoint, initiations }) =>
-        `${label} at ${endpoint} (${initiations} ${initiations === 1 ? 'initiation' : 'initiations'})`,
+  if (attempts.every(attempt => attempt.endpoint === undefined)) {
+    const labels = attempts.map(attempt => attempt.label).join(', ')
+    return new TunnelError(
+      'HANDSHAKE_TIMEOUT',
+      `${labels} has no Endpoint and has not called on UDP port ${evidence.port}: add Endpoint, or start the other side`,
     )
-    .join(', ')
+  }
+  const called = attempts.map(describe).join(', ')
   const waited = evidence.timeout === undefined ? '' : ` in ${Number((evidence.timeout / 1000).toFixed(1))} s`
   return new TunnelError('HANDSHAKE_TIMEOUT', `no handshake${waited} with ${called}: ${likelyCauses(evidence)}`, {
     cause: evidence.udpError,
   })
 }
 
+function describe({ label, endpoint, initiations, silentFor }: Attempt): string {
+  const at = endpoint === undefined ? '' : ` at ${endpoint}`
+  const silent = silentFor === Infinity ? '' : `, silent for ${Math.round(silentFor / 1000)} s`
+  return `${label}${at} (${initiations} ${initiations === 1 ? 'initiation' : 'initiations'} unanswered${silent})`
+}
+
 function likelyCauses({ attempts, received, udpError }: Evidence): string {
   if (attempts.some(attempt => attempt.cookies > 0)) {
     return 'the peer answered with a cookie: it is under load; try again later'
+  }
+  if (attempts.some(attempt => attempt.silentFor !== Infinity)) {
+    return "it answered before: check that it runs, and this host's network"
   }
   if (received > 0) {
     return `${received} datagrams came, none that completes a handshake: check that PublicKey is the peer's, that the peer knows this key, and PresharedKey on both sides`

@@ -1,41 +1,59 @@
 // The tunnel as a Node program sees it: a host without a kernel, its UDP sockets, names and readiness.
 import { EventEmitter, setMaxListeners } from 'node:events'
-import { type Endpoint, formatAddress, formatEndpoint, formatPrefix, type IpAddress } from '../core/base/address.js'
+import { type Endpoint, formatAddress, formatPrefix, type IpAddress, sameAddress } from '../core/base/address.js'
 import { encodeKey } from '../core/base/base64.js'
+import { SecretKey } from '../core/base/secret.js'
 import type { Config } from '../core/config/config.js'
+import { singleAddresses } from '../core/config/draft.js'
+import type { UapiStatus } from '../core/config/uapi-status.js'
 import { Host } from '../core/host/host.js'
 import type { StackLimits } from '../core/netstack/limits.js'
 import type { Timers } from '../core/wireguard/constants.js'
-import type { DeviceEvent, DeviceLimits, Peer } from '../core/wireguard/device.js'
+import type { DeviceEvent, DeviceLimits } from '../core/wireguard/device.js'
 import { TunnelError } from '../errors.js'
+import type { KeyClaims } from './claims.js'
 import { createClock } from './clock.js'
-import type { Claim } from './control.js'
 import { random } from './crypto/random.js'
 import { type CryptoName, selectCrypto } from './crypto/select.js'
 import { DatagramSocket } from './datagram.js'
 import type { TunnelConnectOptions } from './dial.js'
-import { type EndpointKeeper, keepEndpoint, systemResolver } from './endpoints.js'
+import { type EndpointEnvironment, systemResolver } from './endpoints.js'
 import { createLoop, type Loop } from './loop.js'
 import { createNames } from './names.js'
+import { PeerBook, type PeerRecord } from './peer-book.js'
+import {
+  type PeerEdit,
+  type PeerInfo,
+  type PeerSettings,
+  readKeyArgument,
+  readSettings,
+  type TunnelStats,
+} from './peer-info.js'
 import { type PingOptions, type PingResult, ping } from './ping.js'
 import { explainSilence } from './readiness.js'
+import { watchRoutes } from './route-watch.js'
 import { TunnelServer, type TunnelServerOptions } from './server.js'
 import { TunnelSocket, type TunnelSocketOptions } from './socket.js'
 import type { StackPort } from './stack-port.js'
 import { explainDial } from './target-error.js'
+import { openTracing, type TraceOptions, type Tracing } from './trace.js'
 import { bindUdp, type UdpSockets } from './udp.js'
 import { withResolvers } from './with-resolvers.js'
 
 /** Inner MTU where the configuration names none: fits an outer path of 1500 bytes over IPv6. */
 const defaultMtu = 1420
-/** setTimeout's longest delay, ms. */
-const longestTimeout = 2 ** 31 - 1
 /** How long close() lets what was written before reach its peers, ms. */
 const closeLinger = 2000
+/** KEEPALIVE_TIMEOUT and REKEY_TIMEOUT: who was sent data and is silent for this long is not there, ms. */
+const deadAfter = 15_000
+/** setTimeout's longest delay, ms. */
+const longestTimeout = 2 ** 31 - 1
+/** AllowedIPs that an error names. */
+const namedPrefixes = 20
 /** How long {@link Tunnel.ready} waits by default, ms. */
 export const defaultReadyTimeout = 20_000
 
-export interface TunnelOptions {
+export interface TunnelOptions extends TraceOptions {
   /** Base64; fills a configuration without PrivateKey. */
   privateKey?: string
   /** `node` (OpenSSL through node:crypto) or `noble` (pure TypeScript); the fastest by default. */
@@ -56,24 +74,6 @@ export interface TunnelOptions {
   timers?: Partial<Timers>
 }
 
-export interface PeerInfo {
-  /** `Name` in the configuration. */
-  readonly name?: string
-  /** Base64. */
-  readonly publicKey: string
-  /** Where it was last heard or is called; undefined while unknown. */
-  readonly endpoint?: string
-  readonly addresses: readonly string[]
-  readonly tags: readonly string[]
-  readonly allowedIps: readonly string[]
-  /** Date of the last completed handshake. */
-  readonly lastHandshake?: Date
-  /** Round trip of the last handshake that this side began, ms. */
-  readonly rtt?: number
-  readonly rxBytes: number
-  readonly txBytes: number
-}
-
 export interface ReadyOptions {
   /** Bounds the handshake and, apart, the target's answer, ms; 0 waits forever. */
   timeout?: number
@@ -90,50 +90,59 @@ export interface Ready {
 interface TunnelEvents {
   /** A session with a peer was agreed on. */
   handshake: [peer: PeerInfo]
+  /** A peer that had a session does not answer any more; it is called until 'handshake', or as long as there is traffic. */
+  silent: [peer: PeerInfo]
   /** Something that its owner should know; the tunnel goes on. */
   warning: [message: string]
   close: []
 }
 
-interface PeerRecord {
-  readonly config: Config['peers'][number]
-  readonly peer: Peer
-  keeper: EndpointKeeper | undefined
-  initiations: number
-  cookies: number
-  rtt: number | undefined
-  lastHandshake: number | undefined
-}
-
 /** An open tunnel. Made by {@link openTunnel}. */
 export class Tunnel extends EventEmitter<TunnelEvents> {
+  /** As it was when the tunnel was opened. */
   readonly config: Config
-  /** Base64. */
-  readonly publicKey: string
   readonly #host: Host
   readonly #udp: UdpSockets
   readonly #loop: Loop
   readonly #port: StackPort
-  readonly #names: (name: string) => IpAddress[]
+  /** Made from the peers' names when one is asked for. */
+  #names: ((name: string) => IpAddress[]) | undefined
   readonly #now: () => number
-  readonly #records = new Map<number, PeerRecord>()
-  readonly #cryptoName: string
-  readonly #claim: Claim
+  readonly #book: PeerBook
+  readonly #routes = watchRoutes(() => {
+    if (this.#udp.followRoutes()) this.#announce()
+  })
+  readonly #cryptoName: CryptoName
+  readonly #claims: KeyClaims
+  #privateKey: SecretKey | undefined
+  #publicKey: string
+  /** The last change that takes time: one waits for the other. */
+  #changing: Promise<unknown> = Promise.resolve()
   readonly #closing = new AbortController()
   readonly #waiters = new Set<() => void>()
   #received = 0
   #udpError: NodeJS.ErrnoException | undefined
   #refs = 0
   #wantsRef = true
+  #tracing: Tracing | undefined
   #drained: (() => void) | undefined
   #closed: Promise<void> | undefined
 
   /** @internal Binds the sockets; use {@link openTunnel}. */
-  static async open(config: Config, privateKey: Uint8Array, options: TunnelOptions, claim: Claim): Promise<Tunnel> {
+  static async open(
+    config: Config,
+    privateKey: Uint8Array,
+    options: TunnelOptions,
+    claims: KeyClaims,
+  ): Promise<Tunnel> {
     const crypto = selectCrypto(options.crypto)
     const now = createClock()
     let tunnel: Tunnel | undefined
     let udp: UdpSockets | undefined
+    const warnings: string[] = []
+    const tracing = openTracing(options, message =>
+      tunnel === undefined ? warnings.push(message) : tunnel.warn(message),
+    )
     const host = new Host({
       crypto,
       random,
@@ -145,6 +154,7 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
       ...(options.timers && { timers: options.timers }),
       ...(options.deviceLimits && { deviceLimits: options.deviceLimits }),
       ...(options.stackLimits && { stackLimits: options.stackLimits }),
+      ...(tracing && { trace: tracing.trace }),
       sink: {
         sendDatagram: (slot, length, endpoint) => {
           if (udp === undefined) host.memory.free(slot)
@@ -171,15 +181,22 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
           if (tunnel !== undefined) tunnel.#loop.changed()
         },
       },
+    }).catch(async error => {
+      await tracing?.close()
+      throw error
     })
+    tracing?.setPort(udp.port)
     try {
-      tunnel = new Tunnel(config, host, udp, now, crypto.name, options, claim)
-      return tunnel
+      tunnel = new Tunnel(config, host, udp, now, crypto.name as CryptoName, options, claims)
     } catch (error) {
       host.close(now())
-      await udp.close()
+      await Promise.all([udp.close(), tracing?.close()])
       throw error
     }
+    tunnel.#privateKey = SecretKey.copy(privateKey)
+    tunnel.#tracing = tracing
+    for (const warning of warnings) tunnel.warn(warning)
+    return tunnel
   }
 
   private constructor(
@@ -187,20 +204,19 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
     host: Host,
     udp: UdpSockets,
     now: () => number,
-    cryptoName: string,
+    cryptoName: CryptoName,
     options: TunnelOptions,
-    claim: Claim,
+    claims: KeyClaims,
   ) {
     super()
     setMaxListeners(0, this.#closing.signal)
-    this.#claim = claim
+    this.#claims = claims
     this.config = config
     this.#host = host
     this.#udp = udp
     this.#now = now
     this.#cryptoName = cryptoName
-    this.publicKey = host.device.publicKey === undefined ? '' : encodeKey(host.device.publicKey)
-    this.#names = createNames(config)
+    this.#publicKey = host.device.publicKey === undefined ? '' : encodeKey(host.device.publicKey)
     this.#loop = createLoop({
       host,
       now,
@@ -211,47 +227,25 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
       stack: host.stack,
       now,
       changed: () => this.#loop.changed(),
-      lookup: this.#names,
+      lookup: name => this.#lookup(name),
       explain: (code, target) => this.#explain(code, target),
       addRef: () => this.#countRef(1),
       release: () => this.#countRef(-1),
     }
-    const resolve = systemResolver(options.family)
-    for (const peerConfig of config.peers) this.#addPeer(peerConfig, resolve)
-    this.#loop.changed()
-  }
-
-  #addPeer(config: Config['peers'][number], resolve: ReturnType<typeof systemResolver>): void {
-    const { publicKey, presharedKey, persistentKeepalive, allowedIps, endpoint } = config
-    const { device } = this.#host
-    const peer = device.setPeer(
-      {
-        publicKey,
-        allowedIps,
-        ...(presharedKey && { presharedKey }),
-        ...(persistentKeepalive !== undefined && { persistentKeepalive }),
-      },
-      this.#now(),
-    )
-    if (peer === undefined) {
-      this.warn(`peer ${this.#label(config)} has this tunnel's own key and is ignored`)
-      return
-    }
-    const record: PeerRecord = {
-      config,
-      peer,
-      keeper: undefined,
-      initiations: 0,
-      cookies: 0,
-      rtt: undefined,
-      lastHandshake: undefined,
-    }
-    this.#records.set(peer.id, record)
-    if (endpoint === undefined) return
-    record.keeper = keepEndpoint(endpoint, resolve, found => {
-      device.setPeer({ publicKey, endpoint: found }, this.#now())
-      this.#loop.changed()
+    this.#book = new PeerBook({
+      host,
+      now,
+      environment: systemEnvironment(now, options.family),
+      favour: endpoints => udp.favour(endpoints),
+      renew: endpoint => udp.renew(endpoint),
+      changed: () => this.#loop.changed(),
     })
+    for (const peer of config.peers) {
+      if (this.#book.set(asEdit(peer)) !== undefined) continue
+      const label = peer.name ?? `${encodeKey(peer.publicKey).slice(0, 8)}…`
+      this.warn(`peer ${label} has this tunnel's own key and is ignored`)
+    }
+    this.#loop.changed()
   }
 
   #afterTurn(): void {
@@ -265,50 +259,30 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
     return this.#host.stack.stats().orphans
   }
 
-  #label(config: Config['peers'][number]): string {
-    return config.name ?? `${encodeKey(config.publicKey).slice(0, 8)}…`
-  }
-
   #handleDatagram(slot: number, length: number, source: Parameters<Host['handleDatagram']>[2]): void {
     this.#received++
+    this.#routes.heard()
     this.#host.handleDatagram(slot, length, source, this.#now())
     this.#loop.changed()
   }
 
   #handleEvent(event: DeviceEvent): void {
-    const record = this.#records.get(event.peer.id)
+    const record = this.#book.handleEvent(event)
     if (record === undefined) return
     if (event.type === 'session') {
-      record.lastHandshake = Date.now()
-      record.initiations = 0
-      if (event.rtt !== undefined) record.rtt = event.rtt
+      this.#udpError = undefined
       for (const wake of this.#waiters) wake()
-      // Apart from the device's turn: what a listener throws must not unwind it.
-      process.nextTick(() => this.emit('handshake', this.#describe(record)))
-    } else if (event.type === 'initiation') {
-      record.initiations = event.attempt
-      if (event.attempt > 1) record.keeper?.advance()
-    } else if (event.type === 'cookie') {
-      record.cookies++
+      if (this.listenerCount('handshake') > 0) {
+        // Apart from the device's turn: what a listener throws must not unwind it.
+        const peer = this.#book.describe(record)
+        process.nextTick(() => this.emit('handshake', peer))
+      }
+    } else if (event.type === 'initiation' && event.attempt === 2 && record.lastHandshake !== undefined) {
+      const peer = this.#book.describe(record)
+      process.nextTick(() => this.emit('silent', peer))
     } else if (event.type === 'contested') {
-      const label = this.#label(record.config)
+      const label = this.#book.label(record)
       this.warn(`the session with ${label} keeps being taken over: another host probably uses this private key`)
-    }
-  }
-
-  #describe(record: PeerRecord): PeerInfo {
-    const { config, peer, lastHandshake, rtt } = record
-    return {
-      ...(config.name !== undefined && { name: config.name }),
-      publicKey: encodeKey(peer.publicKey),
-      ...(peer.endpoint && { endpoint: formatEndpoint(peer.endpoint) }),
-      addresses: config.addresses.map(formatAddress),
-      tags: config.tags,
-      allowedIps: config.allowedIps.map(formatPrefix),
-      ...(lastHandshake !== undefined && { lastHandshake: new Date(lastHandshake) }),
-      ...(rtt !== undefined && { rtt }),
-      rxBytes: peer.rxBytes,
-      txBytes: peer.txBytes,
     }
   }
 
@@ -322,7 +296,12 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
 
   /** @internal Resolves when no other process uses this tunnel through its control socket. */
   unjoined(): Promise<void> {
-    return this.#claim.idle()
+    return this.#claims.idle()
+  }
+
+  /** Base64; empty while there is no private key. */
+  get publicKey(): string {
+    return this.#publicKey
   }
 
   /** The UDP port this tunnel is bound to. */
@@ -339,37 +318,163 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
     return this.#closed !== undefined
   }
 
-  /** Peers as configured, with what is known of them now; only those with `tag` if one is given. */
+  /** The peers with what is known of them now; only those with `tag` if one is given. */
   peers(filter: { tag?: string } = {}): PeerInfo[] {
-    const infos = [...this.#records.values()].map(record => this.#describe(record))
-    return filter.tag === undefined ? infos : infos.filter(info => info.tags.includes(filter.tag as string))
+    const { tag } = filter
+    const records = this.#book.all().filter(record => tag === undefined || record.tags.includes(tag))
+    return records.map(record => this.#book.describe(record))
+  }
+
+  /**
+   * Adds a peer or changes one, without disturbing the others. An AllowedIP of another peer moves to this one. Throws USAGE for
+   * what cannot be used, this tunnel's own key included.
+   */
+  setPeer(settings: PeerSettings): PeerInfo {
+    this.#mustBeOpen()
+    const record = this.editPeer(readSettings(settings))
+    if (record !== undefined) return this.#book.describe(record)
+    throw new TunnelError('USAGE', "publicKey: it is this tunnel's own: give the peer's")
+  }
+
+  /** Takes a peer away with its sessions; false if there is none with this key (base64). */
+  removePeer(publicKey: string): boolean {
+    this.#mustBeOpen()
+    return this.dropPeer(readKeyArgument('publicKey', publicKey))
+  }
+
+  /**
+   * Changes this tunnel's own private key (base64). Connections in the tunnel go on: the next packet to each peer calls it with the new
+   * key. Rejects with USAGE, TUNNEL_CLOSED, or TUNNEL_KEY_IN_USE where another process has that key.
+   */
+  async setPrivateKey(privateKey: string): Promise<void> {
+    await this.changeKey(readKeyArgument('privateKey', privateKey))
+  }
+
+  /** Moves to another UDP port, 0 taking a free one; peers follow with the next packet. Rejects with UDP_BIND_FAILED, and stays then. */
+  async setPort(port: number): Promise<void> {
+    await this.#change(async () => {
+      const before = this.port
+      await this.#udp.rebind(port)
+      if (this.port !== before) this.#announce()
+      this.#tracing?.setPort(this.#udp.port)
+    })
+  }
+
+  #announce(): void {
+    this.#host.device.announce(this.#now())
+    this.#loop.changed()
+  }
+
+  /** @internal As {@link setPeer}, in bytes; undefined for our own key. RangeError beyond the limit of peers. */
+  editPeer(edit: PeerEdit): PeerRecord | undefined {
+    this.#names = undefined
+    return this.#book.set(edit)
+  }
+
+  /** @internal Points a peer to an address, by which its endpoint's name stays if it leads there. */
+  setPeerAddress(record: PeerRecord, endpoint: Endpoint): void {
+    this.#book.setAddress(record, endpoint)
+  }
+
+  /** @internal */
+  dropPeer(publicKey: Uint8Array): boolean {
+    this.#names = undefined
+    return this.#book.remove(publicKey)
+  }
+
+  /** @internal Whether there is such a peer. */
+  hasPeer(publicKey: Uint8Array): boolean {
+    return this.#host.device.peer(publicKey) !== undefined
+  }
+
+  /** @internal Zeros take the key away. */
+  async changeKey(privateKey: Uint8Array): Promise<void> {
+    await this.#change(async () => {
+      const crypto = selectCrypto(this.#cryptoName)
+      const isNone = privateKey.every(byte => byte === 0)
+      const handle = isNone ? undefined : crypto.privateKey(privateKey)
+      const publicKey = handle?.publicKey.slice()
+      handle?.wipe()
+      if (publicKey !== undefined && encodeKey(publicKey) === this.#publicKey) return
+      const warning = publicKey && (await this.#claims.move(publicKey))
+      if (warning !== undefined) this.warn(warning)
+      this.#mustBeOpen()
+      this.#host.device.setPrivateKey(privateKey, this.#now())
+      this.#publicKey = publicKey === undefined ? '' : encodeKey(publicKey)
+      this.#privateKey?.fill(0)
+      this.#privateKey = isNone ? undefined : SecretKey.copy(privateKey)
+      this.#names = undefined
+      this.#book.prune()
+      this.#loop.changed()
+    })
+  }
+
+  #change(step: () => Promise<void>): Promise<void> {
+    const done = this.#changing.then(() => {
+      this.#mustBeOpen()
+      return step()
+    })
+    this.#changing = done.catch(() => {})
+    return done
+  }
+
+  /** @internal What the userspace configuration protocol shows, keys included. */
+  uapiStatus(): UapiStatus {
+    const { device } = this.#host
+    return {
+      ...(this.#privateKey && { privateKey: this.#privateKey }),
+      listenPort: this.port,
+      fwmark: 0,
+      peers: this.#book.all().map(({ peer, lastHandshake }) => ({
+        publicKey: peer.publicKey,
+        presharedKey: device.presharedKeyOf(peer),
+        ...(peer.endpoint && { endpoint: peer.endpoint }),
+        lastHandshake: lastHandshake ?? 0,
+        rxBytes: peer.rxBytes,
+        txBytes: peer.txBytes,
+        persistentKeepalive: peer.persistentKeepalive,
+        allowedIps: peer.allowedIps,
+      })),
+    }
+  }
+
+  #lookup(name: string): IpAddress[] {
+    this.#names ??= createNames({
+      interface: this.config.interface,
+      peers: this.#book.all().map(record => ({
+        ...(record.name !== undefined && { name: record.name }),
+        addresses: this.#book.addressesOf(record),
+      })),
+    })
+    return this.#names(name)
   }
 
   /** Addresses of a name of the configuration, or of a literal. Throws UNKNOWN_HOST. */
   lookup(name: string): string[] {
-    return this.#names(name).map(formatAddress)
+    return this.#lookup(name).map(formatAddress)
   }
 
   /**
    * Waits for the first completed handshake, and for the target's SYN-ACK when one is given.
-   * Rejects with HANDSHAKE_TIMEOUT, ENDPOINT_UNRESOLVED, UNKNOWN_HOST, NO_ROUTE, TARGET_REFUSED, TARGET_TIMEOUT,
+   * Rejects with USAGE, HANDSHAKE_TIMEOUT, ENDPOINT_UNRESOLVED, UNKNOWN_HOST, NO_ROUTE, TARGET_REFUSED, TARGET_TIMEOUT,
    * TARGET_UNREACHABLE, TUNNEL_CLOSED, or the signal's reason.
    */
   async ready(options: ReadyOptions = {}): Promise<Ready> {
     this.#mustBeOpen()
+    checkReadyOptions(options)
     const { target } = options
     const called = target === undefined ? this.#callable() : [this.#routeTo(target.host)]
     const record = called.length === 0 ? undefined : await this.#firstSession(called, options)
     if (target !== undefined) await this.#probe(target, options)
-    return record === undefined ? {} : { peer: this.#describe(record) }
+    return record === undefined ? {} : { peer: this.#book.describe(record) }
   }
 
   #callable(): PeerRecord[] {
-    return [...this.#records.values()].filter(record => record.keeper !== undefined)
+    return this.#book.all().filter(record => record.keeper !== undefined)
   }
 
   #routeTo(host: string): PeerRecord {
-    for (const address of this.#names(host)) {
+    for (const address of this.#lookup(host)) {
       const record = this.#recordFor(address)
       if (record !== undefined) return record
     }
@@ -377,21 +482,25 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
   }
 
   #recordFor(address: IpAddress): PeerRecord | undefined {
-    const peer = this.#host.device.route(address, 0, address.length as 4 | 16)
-    return peer && this.#records.get(peer.id)
+    return this.#book.get(this.#host.device.route(address, 0, address.length as 4 | 16))
   }
 
   /** What the tunnel knows of a failed dial beyond its code. */
   #explain(code: string, target: Endpoint): TunnelError | undefined {
     const record = this.#recordFor(target.address)
     if (record === undefined) return code === 'ENETUNREACH' ? this.#noRoute(formatAddress(target.address)) : undefined
-    const silent = code === 'ETIMEDOUT' || code === 'EHOSTUNREACH'
-    if (!silent || this.#host.device.canSend(record.peer, this.#now())) return undefined
+    if (code !== 'ETIMEDOUT' && code !== 'EHOSTUNREACH') return undefined
+    const now = this.#now()
+    // A peer that lives says so, by a keepalive at the latest, within 10 s of what it got.
+    const silence = now - record.peer.lastReceivedAt
+    if (this.#host.device.canSend(record.peer, now) && record.initiations === 0 && silence < deadAfter) return undefined
     return this.#silence([record], undefined)
   }
 
   #noRoute(host: string): TunnelError {
-    const covered = this.config.peers.flatMap(peer => peer.allowedIps.map(formatPrefix)).join(', ') || 'none'
+    const prefixes = this.#book.all().flatMap(({ peer }) => peer.allowedIps)
+    const named = prefixes.slice(0, namedPrefixes).map(formatPrefix).join(', ') || 'none'
+    const covered = prefixes.length > namedPrefixes ? `${named} and ${prefixes.length - namedPrefixes} more` : named
     return new TunnelError('NO_ROUTE', `no peer's AllowedIPs cover ${host} (they are: ${covered})`)
   }
 
@@ -417,14 +526,9 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
 
   #silence(called: readonly PeerRecord[], timeout: number | undefined): TunnelError {
     return explainSilence({
-      attempts: called.map(record => ({
-        label: this.#label(record.config),
-        endpoint: record.keeper?.text ?? 'no endpoint',
-        initiations: record.initiations,
-        cookies: record.cookies,
-        unresolved: record.keeper?.failure,
-      })),
+      attempts: called.map(record => this.#book.attempt(record)),
       timeout,
+      port: this.port,
       received: this.#received,
       counters: this.#host.device.counters,
       udpError: this.#udpError,
@@ -529,11 +633,13 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
     return ping(this.#port, host, options)
   }
 
-  /** Counters of every layer; plain data. */
-  stats() {
+  /** Counters of every layer, and the peers. */
+  stats(): TunnelStats {
     const { device, stack, memory } = this.#host
     return {
       crypto: this.#cryptoName,
+      publicKey: this.publicKey,
+      port: this.port,
       udp: { received: this.#received, ...this.#udp.counters },
       device: { ...device.counters },
       stack: { ...stack.counters },
@@ -559,17 +665,52 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
       await promise
       clearTimeout(timer)
     }
-    for (const record of this.#records.values()) record.keeper?.stop()
+    this.#book.close()
+    this.#routes.stop()
+    this.#privateKey?.fill(0)
     this.#host.close(this.#now())
     this.#udp.endTurn()
     this.#loop.stop()
     this.#closing.abort(closedError())
-    await Promise.all([this.#udp.close(), this.#claim.release()])
+    await Promise.all([this.#udp.close(), this.#claims.release(), this.#tracing?.close()])
     this.emit('close')
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
+  }
+}
+
+/** An unset variable makes NaN of a time and undefined of a port: that must not become a wait without end. */
+function checkReadyOptions({ timeout, target }: ReadyOptions): void {
+  if (timeout !== undefined && !(timeout >= 0)) {
+    throw new TunnelError('USAGE', `timeout: milliseconds were expected, 0 or more, not ${String(timeout)}`)
+  }
+  if (target === undefined) return
+  if (typeof target.host !== 'string' || target.host === '') {
+    throw new TunnelError('USAGE', `target.host: a name or an address was expected, not ${String(target.host)}`)
+  }
+  if (!Number.isInteger(target.port) || target.port < 1 || target.port > 65535) {
+    throw new TunnelError('USAGE', `target.port: a number from 1 to 65535 was expected, not ${String(target.port)}`)
+  }
+}
+
+/** Addresses that follow from the AllowedIPs are left to follow them. */
+function asEdit({ addresses, ...peer }: Config['peers'][number]): PeerEdit {
+  const singles = singleAddresses(peer.allowedIps)
+  const follows =
+    singles.length === addresses.length && singles.every((one, i) => sameAddress(one, addresses[i] as IpAddress))
+  return follows ? peer : { ...peer, addresses }
+}
+
+function systemEnvironment(now: () => number, family: 4 | 6 | undefined): EndpointEnvironment {
+  return {
+    resolve: systemResolver(family),
+    now,
+    schedule(delay, callback) {
+      const timer = setTimeout(callback, delay).unref()
+      return () => clearTimeout(timer)
+    },
   }
 }
 

@@ -1,15 +1,12 @@
-// The outer UDP sockets of a tunnel, one for IPv4 and one for IPv6 on the same port. A packet leaves straight from its slot,
-// which is freed as soon as the kernel has copied it.
-import { createSocket, type RemoteInfo, type Socket, type SocketType } from 'node:dgram'
-import { once } from 'node:events'
+// The outer UDP sockets of a tunnel: one for IPv4 and one for IPv6 on the same port, which hear everybody, and beside them one
+// for each of a few live endpoints. A packet leaves straight from its slot, which is freed as soon as the kernel has copied it.
+import type { RemoteInfo, Socket } from 'node:dgram'
 import { type Endpoint, formatAddress, parseAddress, unmapAddress } from '../core/base/address.js'
 import { noSlot, type PacketMemory } from '../core/base/packet-memory.js'
 import { TunnelError } from '../errors.js'
-
-/** Asked of the kernel, which grants at most net.core.rmem_max: what arrives while the loop is busy waits there. */
-const socketBufferBytes = 4 * 1024 * 1024
-/** A free port is drawn for IPv4 and may be taken for IPv6. */
-const portAttempts = 10
+import { type BindOptions, type Bound, bindBoth, closeSocket } from './udp-bind.js'
+import { type LiveSocket, LiveSockets } from './udp-live.js'
+import { type Destination, Sender } from './udp-send.js'
 
 export interface UdpSink {
   /** The slot is given away. */
@@ -27,7 +24,7 @@ export interface UdpCounters {
   tooLong: number
   /** No slot was free. */
   noSlot: number
-  /** From port 0, where nothing can be sent to. */
+  /** From port 0, to which nothing can be sent. */
   noPort: number
   /** No socket of that family. */
   noFamily: number
@@ -42,133 +39,110 @@ export interface UdpSockets {
   send(slot: number, length: number, endpoint: Endpoint): void
   /** Call once after all packets of a turn. */
   endTurn(): void
+  /** What comes from these endpoints has buffers of its own from now on, where the platform has the means; from others not. */
+  favour(endpoints: readonly Endpoint[]): void
+  /** Nothing comes from there any more: this host's routes or addresses may be others by now. ICMP errors count again. */
+  renew(endpoint: Endpoint): void
+  /** Looks by which local addresses the favoured endpoints are reached now; true if one is another than before. */
+  followRoutes(): boolean
+  /** Moves to another port, 0 taking a free one. Rejects with UDP_BIND_FAILED, and then nothing has changed. */
+  rebind(port: number): Promise<void>
   /** Whether the sockets keep the process alive; they do at first. */
   setRef(on: boolean): void
   close(): Promise<void>
 }
 
-export interface UdpOptions {
-  /** 0 takes a free one. */
-  readonly port: number
-  /** Bind to this address alone instead of all of both families. */
-  readonly host?: string
+export interface UdpOptions extends BindOptions {
   readonly memory: PacketMemory
   readonly sink: UdpSink
 }
 
-/** Binds both sockets, IPv4 alone where IPv6 is missing. Rejects with UDP_BIND_FAILED. */
+/** Rejects with UDP_BIND_FAILED. */
 export async function bindUdp(options: UdpOptions): Promise<UdpSockets> {
-  for (let attempt = 1; ; attempt++) {
-    const sockets: Socket[] = []
-    try {
-      let port = options.port
-      for (const type of socketTypes(options.host)) {
-        const socket = await bindOne(type, port, options.host).catch((error: NodeJS.ErrnoException) => {
-          if (options.host === undefined && familyMissing(error)) return undefined
-          throw error
-        })
-        if (socket === undefined) continue
-        sockets.push(socket)
-        port = socket.address().port
-      }
-      if (sockets.length === 0) throw new Error('this host has neither IPv4 nor IPv6')
-      return new BoundSockets(sockets, port, options)
-    } catch (cause) {
-      for (const socket of sockets) socket.close()
-      if (options.port === 0 && (cause as NodeJS.ErrnoException).code === 'EADDRINUSE' && attempt < portAttempts)
-        continue
-      throw bindFailed(options.port, cause as NodeJS.ErrnoException)
-    }
-  }
+  return new OuterSockets(await bindBoth(options), options)
 }
 
-function socketTypes(host: string | undefined): SocketType[] {
-  if (host === undefined) return ['udp4', 'udp6']
-  return [host.includes(':') ? 'udp6' : 'udp4']
+/** How an endpoint is reached; kept by the endpoint's identity. */
+interface Route extends Destination {
+  readonly live: LiveSocket | undefined
 }
 
-function familyMissing(error: NodeJS.ErrnoException): boolean {
-  return error.code === 'EAFNOSUPPORT' || error.code === 'EADDRNOTAVAIL' || error.code === 'EPROTONOSUPPORT'
-}
-
-async function bindOne(type: SocketType, port: number, host: string | undefined): Promise<Socket> {
-  const socket = createSocket({
-    type,
-    ipv6Only: type === 'udp6',
-    recvBufferSize: socketBufferBytes,
-    sendBufferSize: socketBufferBytes,
-    // Every destination is an address already; a synchronous answer keeps Node from its resolver on each packet.
-    lookup: (address, _options, callback) => callback(null, address, type === 'udp6' ? 6 : 4),
-  })
-  try {
-    const listening = once(socket, 'listening') // before bind(), which may be done at once
-    socket.bind({ port, ...(host !== undefined && { address: host }), exclusive: true })
-    await listening
-    return socket
-  } catch (error) {
-    socket.close()
-    throw error
-  }
-}
-
-function bindFailed(port: number, cause: NodeJS.ErrnoException): TunnelError {
-  const message =
-    cause.code === 'EADDRINUSE'
-      ? `UDP port ${port} is in use: stop the program that has it, or choose another ListenPort (0 takes a free one)`
-      : cause.code === 'EACCES'
-        ? `UDP port ${port} needs privileges here: choose a ListenPort above 1023 (0 takes a free one)`
-        : `cannot open a UDP socket: ${cause.message}`
-  return new TunnelError('UDP_BIND_FAILED', message, { cause })
-}
-
-class BoundSockets implements UdpSockets {
-  readonly port: number
-  readonly counters: UdpCounters = {
-    sendErrors: 0,
-    receiveErrors: 0,
-    tooLong: 0,
-    noSlot: 0,
-    noPort: 0,
-    noFamily: 0,
-  }
+class OuterSockets implements UdpSockets {
+  readonly counters: UdpCounters = { sendErrors: 0, receiveErrors: 0, tooLong: 0, noSlot: 0, noPort: 0, noFamily: 0 }
+  readonly #options: UdpOptions
   readonly #memory: PacketMemory
   readonly #sink: UdpSink
-  readonly #sockets: Socket[]
-  readonly #senders: (Sender | undefined)[] = []
-  readonly #texts = new WeakMap<Endpoint, string>()
+  #port = 0
+  #sockets: readonly Socket[] = []
+  #bySize: (Socket | undefined)[] = []
+  #live!: LiveSockets
+  #favoured: readonly Endpoint[] = []
+  /** Texts of addresses that came with a zone. */
+  readonly #zoned = new WeakMap<Endpoint, string>()
+  #routes = new WeakMap<Endpoint, Route>()
+  /** Of all sockets, those that are being closed included: the slots that they hold may not be used before. */
+  readonly #senders = new Map<Socket, Sender>()
+  /** Senders that sent in this turn. */
+  readonly #active = new Set<Sender>()
+  #isRef = true
   #closed = false
   #lastAddress = ''
   #lastPort = 0
   #lastSource: Endpoint | undefined
 
-  constructor(sockets: Socket[], port: number, options: UdpOptions) {
-    this.port = port
+  constructor(bound: Bound, options: UdpOptions) {
+    this.#options = options
     this.#memory = options.memory
     this.#sink = options.sink
+    this.#install(bound)
+  }
+
+  #install({ port, sockets }: Bound): void {
+    const error = (cause: NodeJS.ErrnoException) => {
+      this.counters.receiveErrors++
+      this.#sink.handleError(cause)
+    }
+    this.#port = port
     this.#sockets = sockets
+    this.#bySize = []
+    this.#routes = new WeakMap()
+    this.#live = new LiveSockets({
+      port,
+      host: this.#options.host,
+      message: (message, source) => this.#receive(message, this.#source(source)),
+      error,
+    })
     for (const socket of sockets) {
-      const length = socket.address().family === 'IPv6' ? 16 : 4
-      this.#senders[length] = new Sender(socket, options, this.counters)
-      socket.on('message', (message, source) => this.#receive(message, source))
-      socket.on('error', error => {
-        this.counters.receiveErrors++
-        this.#sink.handleError(error)
+      this.#bySize[socket.address().family === 'IPv6' ? 16 : 4] = socket
+      socket.on('error', error)
+      socket.on('message', (message, remote) => {
+        const source = this.#source(remote)
+        const { live } = this.#routeTo(source)
+        // It should have come to its own socket: the local address that it went to is another by now.
+        if (live !== undefined) this.#live.renew(live)
+        this.#receive(message, source)
       })
     }
+    this.#applyRef()
+  }
+
+  get port(): number {
+    return this.#port
   }
 
   get writable(): boolean {
-    return this.#senders.every(sender => sender === undefined || sender.writable)
+    for (const sender of this.#senders.values()) if (!sender.writable) return false
+    return true
   }
 
-  #receive(message: Buffer, remote: RemoteInfo): void {
+  #receive(message: Buffer, source: Endpoint): void {
     const memory = this.#memory
-    if (message.length > memory.slotSize) {
-      this.counters.tooLong++
+    if (source.port === 0) {
+      this.counters.noPort++
       return
     }
-    if (remote.port === 0) {
-      this.counters.noPort++
+    if (message.length > memory.slotSize) {
+      this.counters.tooLong++
       return
     }
     const slot = memory.alloc()
@@ -177,7 +151,7 @@ class BoundSockets implements UdpSockets {
       return
     }
     memory.u8.set(message, slot)
-    this.#sink.handleDatagram(slot, message.length, this.#source(remote))
+    this.#sink.handleDatagram(slot, message.length, source)
   }
 
   /** Most datagrams come from where the last one came from, so its endpoint is kept. */
@@ -188,119 +162,124 @@ class BoundSockets implements UdpSockets {
     const zone = remote.address.indexOf('%')
     const bytes = parseAddress(zone < 0 ? remote.address : remote.address.slice(0, zone))
     const source = { address: unmapAddress(bytes ?? new Uint8Array(4)), port: remote.port }
-    this.#texts.set(source, remote.address) // keeps the zone of a link-local address
+    if (zone >= 0) this.#zoned.set(source, remote.address)
     this.#lastAddress = remote.address
     this.#lastPort = remote.port
     this.#lastSource = source
     return source
   }
 
+  #routeTo(endpoint: Endpoint): Route {
+    let route = this.#routes.get(endpoint)
+    if (route === undefined) {
+      const address = this.#textOf(endpoint)
+      route = { address, port: endpoint.port, live: this.#live.get(address, endpoint.port) }
+      this.#routes.set(endpoint, route)
+    }
+    return route
+  }
+
+  readonly #textOf = (endpoint: Endpoint): string => this.#zoned.get(endpoint) ?? formatAddress(endpoint.address)
+
   send(slot: number, length: number, endpoint: Endpoint): void {
-    const sender = this.#closed ? undefined : this.#senders[endpoint.address.length]
-    if (sender === undefined || endpoint.port === 0) {
-      this.counters[sender === undefined ? 'noFamily' : 'noPort']++
+    const open = this.#closed ? undefined : this.#bySize[endpoint.address.length]
+    if (open === undefined || endpoint.port === 0) {
+      this.counters[open === undefined ? 'noFamily' : 'noPort']++
       this.#memory.free(slot)
       return
     }
-    let text = this.#texts.get(endpoint)
-    if (text === undefined) {
-      text = formatAddress(endpoint.address)
-      this.#texts.set(endpoint, text)
+    const route = this.#routeTo(endpoint)
+    const connected = route.live !== undefined && !route.live.isHeard
+    const sender = this.#senderOf(connected ? route.live.socket : open)
+    this.#active.add(sender)
+    sender.send(slot, length, connected ? undefined : route)
+  }
+
+  #senderOf(socket: Socket): Sender {
+    let sender = this.#senders.get(socket)
+    if (sender === undefined) {
+      sender = new Sender({ socket, memory: this.#memory, failed: this.#failed, drained: this.#drained })
+      this.#senders.set(socket, sender)
     }
-    sender.send(slot, length, endpoint.port, text)
+    return sender
   }
 
   endTurn(): void {
-    for (const sender of this.#senders) sender?.endTurn()
+    for (const sender of this.#active) sender.endTurn()
+    this.#active.clear()
+  }
+
+  readonly #failed = (error: NodeJS.ErrnoException): void => {
+    this.counters.sendErrors++
+    this.#sink.handleError(error)
+  }
+
+  readonly #drained = (): void => {
+    if (!this.#closed && this.writable) this.#sink.handleWritable()
+  }
+
+  #all(): Socket[] {
+    return [...this.#sockets, ...this.#live.sockets]
+  }
+
+  favour(endpoints: readonly Endpoint[]): void {
+    if (this.#closed) return
+    this.#favoured = endpoints
+    const dropped = this.#live.keep(endpoints, this.#textOf)
+    this.#routes = new WeakMap()
+    void this.#closeSockets(dropped)
+  }
+
+  renew(endpoint: Endpoint): void {
+    const { live } = this.#routeTo(endpoint)
+    if (live !== undefined && !this.#closed) this.#live.renew(live)
+  }
+
+  followRoutes(): boolean {
+    return !this.#closed && this.#live.followRoutes()
+  }
+
+  async rebind(port: number): Promise<void> {
+    if (port === this.#port) return
+    const bound = await bindBoth({ ...this.#options, port })
+    if (this.#closed) {
+      await Promise.all(bound.sockets.map(closeSocket))
+      throw new TunnelError('TUNNEL_CLOSED', 'the tunnel is closed: open a new one')
+    }
+    const before = this.#all()
+    this.#install(bound)
+    this.favour(this.#favoured)
+    await this.#closeSockets(before)
+  }
+
+  async #closeSockets(sockets: readonly Socket[]): Promise<void> {
+    await Promise.all(
+      sockets.map(async socket => {
+        const sender = this.#senders.get(socket)
+        sender?.endTurn()
+        await closeSocket(socket)
+        if (sender === undefined) return
+        sender.release()
+        this.#active.delete(sender)
+        this.#senders.delete(socket)
+        this.#drained()
+      }),
+    )
   }
 
   setRef(on: boolean): void {
-    if (this.#closed) return
-    for (const socket of this.#sockets) on ? socket.ref() : socket.unref()
+    this.#isRef = on
+    if (!this.#closed) this.#applyRef()
+  }
+
+  #applyRef(): void {
+    for (const socket of this.#sockets) this.#isRef ? socket.ref() : socket.unref()
+    this.#live.setRef(this.#isRef)
   }
 
   async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
-    await Promise.all(
-      this.#sockets.map(socket => {
-        const closed = once(socket, 'close')
-        socket.close()
-        return closed
-      }),
-    )
-  }
-}
-
-/**
- * One socket's way out. A callback a packet would cost more than the rest of the call; without any, Node hides errors and
- * tells nobody when a datagram that had to wait has left its slot. So the latest datagram waits for the next one or the
- * turn's end, and the last of a turn has a callback.
- */
-class Sender {
-  readonly #socket: Socket
-  readonly #memory: PacketMemory
-  readonly #sink: UdpSink
-  readonly #counters: UdpCounters
-  #slot = noSlot
-  #length = 0
-  #port = 0
-  #address = ''
-  /** Slots that the kernel had no room for, in the order in which they leave: Node still reads them. */
-  readonly #held: number[] = []
-  /** Of those held, how many precede each callback that is still to come. */
-  readonly #before: number[] = []
-
-  constructor(socket: Socket, { memory, sink }: UdpOptions, counters: UdpCounters) {
-    this.#socket = socket
-    this.#memory = memory
-    this.#sink = sink
-    this.#counters = counters
-  }
-
-  get writable(): boolean {
-    return this.#held.length === 0
-  }
-
-  send(slot: number, length: number, port: number, address: string): void {
-    if (this.#slot !== noSlot) this.#transmit(undefined)
-    this.#slot = slot
-    this.#length = length
-    this.#port = port
-    this.#address = address
-  }
-
-  endTurn(): void {
-    if (this.#slot !== noSlot) this.#transmit(this.#sent)
-  }
-
-  #transmit(callback: ((error: Error | null) => void) | undefined): void {
-    const slot = this.#slot
-    this.#slot = noSlot
-    try {
-      this.#socket.send(this.#memory.u8, slot, this.#length, this.#port, this.#address, callback)
-    } catch (error) {
-      this.#memory.free(slot)
-      this.#fail(error as NodeJS.ErrnoException)
-      return
-    }
-    if (this.#socket.getSendQueueCount() === 0) this.#memory.free(slot)
-    else this.#held.push(slot)
-    if (callback !== undefined) this.#before.push(this.#held.length)
-  }
-
-  /** Datagrams leave in order, so with this one all that were held before it have left. */
-  readonly #sent = (error: Error | null): void => {
-    if (error !== null) this.#fail(error)
-    const left = this.#before.shift() ?? 0
-    if (left === 0) return
-    for (const slot of this.#held.splice(0, left)) this.#memory.free(slot)
-    for (let i = 0; i < this.#before.length; i++) this.#before[i] = (this.#before[i] as number) - left
-    if (this.writable) this.#sink.handleWritable()
-  }
-
-  #fail(error: NodeJS.ErrnoException): void {
-    this.#counters.sendErrors++
-    this.#sink.handleError(error)
+    await this.#closeSockets(this.#all())
   }
 }

@@ -1,9 +1,11 @@
 // The library as a program uses it: two tunnels over real UDP on loopback.
+import { execFile } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import http from 'node:http'
 import { text } from 'node:stream/consumers'
 import { pipeline } from 'node:stream/promises'
+import { promisify } from 'node:util'
 import { afterEach, describe, expect, it } from 'vitest'
 import { openTunnel, type TunnelSocket } from '../../src/index.js'
 import { newKeyPair, openPair, type Pair, type PairOptions } from '../support/pair.js'
@@ -145,6 +147,16 @@ describe('close()', () => {
     expect([hadError, remote.code]).toEqual([false, 'ECONNRESET'])
   })
 
+  it('is not needed for the process to end, after unref(): not even while an endpoint does not resolve', async () => {
+    const conf = `[Interface]\nPrivateKey = ${newKeyPair().privateKey}\nAddress = 10.7.0.9/32\n[Peer]\nPublicKey = ${newKeyPair().publicKey}\nAllowedIPs = 10.7.0.0/24\nEndpoint = name.invalid:51820\n`
+    const script = `import { openTunnel } from ${JSON.stringify(new URL('../../dist/index.js', import.meta.url).href)}
+      const tunnel = await openTunnel({ text: ${JSON.stringify(conf)} })
+      tunnel.unref()
+      await tunnel.ready({ timeout: 500 }).catch(error => console.log(error.code))`
+    const run = promisify(execFile)(process.execPath, ['--input-type=module', '-e', script], { timeout: 15_000 })
+    expect((await run).stdout).toBe('ENDPOINT_UNRESOLVED\n')
+  })
+
   it('fails a dial that is under way', async () => {
     const pair = await open()
     await pair.runner.ready()
@@ -153,6 +165,39 @@ describe('close()', () => {
     await new Promise(setImmediate)
     const [[error]] = await Promise.all([failed, pair.runner.close()])
     expect(error.code).toBe('ECONNABORTED')
+  })
+})
+
+describe('ready() refuses what cannot be meant', () => {
+  it.each([
+    [{ timeout: Number.NaN }, 'timeout'],
+    [{ timeout: -1 }, 'timeout'],
+    [{ timeout: '5s' as never }, 'timeout'],
+    [{ target: { host: 'web1' } as never }, 'target.port'],
+    [{ target: { host: '', port: 22 } }, 'target.host'],
+  ])('%j', async (options, thing) => {
+    const pair = await open()
+    await expect(pair.runner.ready(options)).rejects.toMatchObject({
+      code: 'USAGE',
+      message: expect.stringContaining(thing),
+    })
+  })
+})
+
+describe('a peer that falls silent', () => {
+  it('is told, and a failed dial says so', async () => {
+    const timers = { rekeyTimeout: 300, keepaliveTimeout: 300 }
+    const pair = await open({ runner: { timers } })
+    await pair.runner.ready()
+    const silent = once(pair.runner, 'silent')
+    await pair.gateway.close()
+    const socket = pair.runner.connect({ host: 'web1', port: 22, timeout: 2000 })
+    const [error] = await once(socket, 'error')
+    expect((await silent)[0]).toMatchObject({ name: 'web1' })
+    expect(error.cause).toMatchObject({
+      code: 'HANDSHAKE_TIMEOUT',
+      message: expect.stringMatching(/web1 at 127\.0\.0\.1:\d+ \(\d+ initiations? unanswered, silent for \d+ s\)/),
+    })
   })
 })
 

@@ -1,40 +1,7 @@
 // Devices on a virtual clock, over links that lose, reorder and double: each seed is one run, and replays it.
 import { describe, expect, it } from 'vitest'
-import { defaultLimits, defaultTimers } from '../../src/core/wireguard/constants.js'
-
-import type { PeerState } from '../../src/core/wireguard/peer.js'
+import { watch } from '../support/invariants.js'
 import { endpointOf, type Host, pair, prefix, World } from '../support/wireguard.js'
-
-/** What must hold after every step of every run. */
-function watch(world: World): void {
-  const nonces = new Set<string>()
-  let seen = 0
-  world.invariant = () => {
-    for (; seen < world.sent.length; seen++) {
-      const { bytes, from } = world.sent[seen]!
-      if (bytes[0] !== 4) continue
-      // Receiver index and counter: an index is drawn afresh for each keypair, so the pair names key and nonce.
-      const nonce = Buffer.from(bytes.subarray(4, 16)).toString('hex')
-      const key = `${world.hosts.indexOf(from)} ${nonce}`
-      if (nonces.has(key)) throw new Error(`nonce ${nonce} was used twice`)
-      nonces.add(key)
-    }
-    for (const host of world.hosts) {
-      const status = host.device.status(world.now)
-      if (status.queuedHandshakes > defaultLimits.queuedHandshakes) throw new Error('too many handshakes wait')
-      if (status.indices > 4 * status.peers.length) throw new Error(`${status.indices} indices in use`)
-      for (const peer of status.peers as PeerState[]) {
-        if (peer.staged.size > defaultLimits.stagedPackets) throw new Error('too many packets are staged')
-        const { previous, current, next } = peer.keypairs
-        for (const keypair of [previous, current, next]) {
-          if (keypair !== undefined && world.now - keypair.createdAt >= defaultTimers.rejectAfterTime)
-            throw new Error('a transport key is older than 180 s')
-        }
-      }
-      if (new Set(host.received).size !== host.received.length) throw new Error('a packet was delivered twice')
-    }
-  }
-}
 
 function unreliable(world: World): void {
   Object.assign(world.link, { delay: 20, jitter: 80, loss: world.random() * 0.3, duplicate: 0.1 })
@@ -159,19 +126,5 @@ describe('five devices', () => {
       expect(received.length).toBeGreaterThan(sent.size / 2)
       for (const host of hosts) expect(host.device.counters.badInnerSource).toBe(0)
     }
-  })
-})
-
-describe('a long life', () => {
-  it('of a day with a keepalive each 25 s has the handshakes that the timers predict', () => {
-    const { world, a, b } = pair()
-    world.sent.push = () => 0
-    a.device.setPeer({ publicKey: b.publicKey, persistentKeepalive: 25 }, world.now)
-    world.run(86_400_000)
-    // A keepalive at each 25 s; the first one at or after 120 s renews: every 125 s and a round trip.
-    expect(a.device.counters.sessions).toBeGreaterThanOrEqual(Math.floor(86_400 / 125.1))
-    expect(a.device.counters.sessions).toBeLessThanOrEqual(Math.ceil(86_400 / 125))
-    expect(a.device.counters.initiationsSent).toBe(a.device.counters.sessions)
-    expect(a.device.status(world.now).indices).toBeLessThanOrEqual(2)
   })
 })

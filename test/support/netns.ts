@@ -151,9 +151,14 @@ export interface KernelOptions {
   peers: KernelPeer[]
 }
 
+/** A name for an interface that no other on the machine has. */
+export function deviceName(): string {
+  return `tl${process.pid}n${count++}`
+}
+
 /** wireguard-go on a TUN device of `host`, configured by `wg` as an administrator would. */
 export async function startKernelPeer(network: Network, host: Host, options: KernelOptions): Promise<KernelInterface> {
-  const device = `tl${process.pid}n${count++}`
+  const device = deviceName()
   const program = host.start('wireguard-go', ['-f', device])
   const stop = async () => void (await program.stop())
   try {

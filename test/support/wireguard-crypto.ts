@@ -1,5 +1,4 @@
 // Every backend that exists, and the vectors that each is held to.
-import { readFileSync } from 'node:fs'
 import type { Crypto } from '../../src/core/crypto/crypto.js'
 import { selectCrypto } from '../../src/node/crypto/select.js'
 
@@ -16,9 +15,4 @@ export function hexOf(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString('hex')
 }
 
-/** A file of vectors/, which must say where it comes from. */
-export function loadVectors<T>(name: string): T {
-  const file = JSON.parse(readFileSync(new URL(`../../vectors/${name}.json`, import.meta.url), 'utf8'))
-  if (typeof file.source !== 'string') throw new Error(`vectors/${name}.json names no source`)
-  return file
-}
+export { loadVectors } from './vectors.js'

@@ -3,7 +3,14 @@ import type { Endpoint, Prefix } from '../../src/core/base/address.js'
 import { formatEndpoint, parseAddress, parsePrefix } from '../../src/core/base/address.js'
 import { noSlot, type PacketMemory } from '../../src/core/base/packet-memory.js'
 import type { Crypto } from '../../src/core/crypto/crypto.js'
-import { Device, type DeviceEvent, type DeviceLimits, type Peer, type Timers } from '../../src/core/wireguard/device.js'
+import {
+  Device,
+  type DeviceEvent,
+  type DeviceLimits,
+  type DeviceTrace,
+  type Peer,
+  type Timers,
+} from '../../src/core/wireguard/device.js'
 import { nodeCrypto } from '../../src/node/crypto/node.js'
 
 /** mulberry32: a small generator whose seed replays a run. Gives numbers in [0, 1). */
@@ -51,7 +58,10 @@ export interface HostOptions {
   readonly limits?: Partial<DeviceLimits>
   readonly mtu?: number
   readonly slots?: number
+  /** Drawn by chance where it is not given. */
+  readonly secret?: Uint8Array
   readonly slotSize?: number
+  readonly trace?: DeviceTrace
 }
 
 export class World {
@@ -100,7 +110,10 @@ export class World {
     const end = this.now + milliseconds
     this.#settle()
     while (!done()) {
-      const next = Math.min(this.#inFlight[0]?.at ?? Infinity, ...this.hosts.map(host => host.device.nextDeadline()))
+      const next = Math.min(
+        this.#inFlight[0]?.at ?? Infinity,
+        ...this.hosts.map(host => (host.isSuspended ? Infinity : host.device.nextDeadline())),
+      )
       if (next > end) {
         this.now = end
         return done()
@@ -118,12 +131,16 @@ export class World {
   }
 
   #settle(): void {
-    for (const host of this.hosts) host.settle()
+    for (const host of this.hosts) if (!host.isSuspended) host.settle()
     this.invariant()
   }
 }
 
+let hostCount = 0
+
 export class Host {
+  /** A number that no other host has. */
+  readonly id = hostCount++
   readonly world: World
   endpoint: Endpoint
   readonly crypto: Crypto
@@ -133,6 +150,12 @@ export class Host {
   readonly events: DeviceEvent[] = []
   /** Inner packets, as text of their payload, in the order in which they came. */
   readonly received: string[] = []
+  /** Hears of each inner packet, and of the peer that it came from. */
+  onPacket: (packet: Uint8Array, peer: Peer) => void = () => {}
+  /** Added to the world's wall clock. */
+  wallOffset = 0
+  /** The machine sleeps: nothing is received, nothing runs, and time goes on. */
+  isSuspended = false
 
   constructor(world: World, options: HostOptions) {
     this.world = world
@@ -140,7 +163,7 @@ export class Host {
     this.crypto = options.crypto ?? nodeCrypto
     const slotSize = options.slotSize ?? 2048
     this.memory = this.crypto.createMemory(slotSize * (options.slots ?? 512), slotSize)
-    const { timers, limits, mtu } = options
+    const { timers, limits, mtu, trace } = options
     this.device = new Device({
       crypto: this.crypto,
       memory: this.memory,
@@ -153,17 +176,20 @@ export class Host {
           this.memory.free(slot)
           world.send(this, bytes, endpoint)
         },
-        deliverPacket: (slot, offset, length) => {
-          this.received.push(payloadOf(this.memory.u8.slice(offset, offset + length)))
+        deliverPacket: (slot, offset, length, peer) => {
+          const packet = this.memory.u8.slice(offset, offset + length)
           this.memory.free(slot)
+          this.received.push(payloadOf(packet))
+          this.onPacket(packet, peer)
         },
         report: event => this.events.push(event),
       },
       ...(timers === undefined ? {} : { timers }),
       ...(limits === undefined ? {} : { limits }),
       ...(mtu === undefined ? {} : { mtu }),
+      ...(trace === undefined ? {} : { trace }),
     })
-    this.secret = new Uint8Array(32).map(() => Math.floor(world.random() * 256))
+    this.secret = options.secret ?? new Uint8Array(32).map(() => Math.floor(world.random() * 256))
     this.device.setPrivateKey(this.secret, world.now)
   }
 
@@ -177,7 +203,7 @@ export class Host {
   }
 
   receive(bytes: Uint8Array, from: Endpoint): void {
-    const slot = this.memory.alloc()
+    const slot = this.isSuspended ? noSlot : this.memory.alloc()
     if (slot === noSlot) return
     this.memory.u8.set(bytes, slot)
     this.device.handleDatagram(slot, bytes.length, from, this.world.now)
@@ -185,7 +211,7 @@ export class Host {
 
   settle(): void {
     while (this.device.nextDeadline() <= this.world.now)
-      this.device.handleTimeout(this.world.now, this.world.now + this.world.wallOffset)
+      this.device.handleTimeout(this.world.now, this.world.now + this.world.wallOffset + this.wallOffset)
   }
 
   /** Sends an IP packet that carries `payload`. */
@@ -198,7 +224,7 @@ export class Host {
   }
 
   sendBytes(peer: Peer, packet: Uint8Array): boolean {
-    const slot = this.memory.alloc()
+    const slot = this.isSuspended ? noSlot : this.memory.alloc()
     if (slot === noSlot) return false
     this.memory.u8.set(packet, slot + 16)
     return this.device.sendPacket(slot, slot + 16, packet.length, peer, this.world.now)

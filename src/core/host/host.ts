@@ -8,7 +8,8 @@ import type { CongestionControlFactory } from '../netstack/congestion.js'
 import type { StackLimits } from '../netstack/limits.js'
 import { Stack } from '../netstack/stack.js'
 import type { Timers } from '../wireguard/constants.js'
-import { Device, type DeviceEvent, type DeviceLimits, type PeerChange } from '../wireguard/device.js'
+import { Device, type DeviceEvent, type DeviceLimits, type DeviceTrace, type PeerChange } from '../wireguard/device.js'
+import type { Peer } from '../wireguard/peer.js'
 import { createKeyedHash } from './keyed-hash.js'
 import { slotSizeFor } from './slot-size.js'
 
@@ -39,6 +40,8 @@ export interface HostOptions {
   readonly timers?: Partial<Timers>
   readonly deviceLimits?: Partial<DeviceLimits>
   readonly stackLimits?: Partial<StackLimits>
+  /** Shows what passes outside and inside, and the secrets of handshakes. */
+  readonly trace?: DeviceTrace
 }
 
 export class Host {
@@ -67,6 +70,7 @@ export class Host {
       },
       ...(options.timers && { timers: options.timers }),
       ...(options.deviceLimits && { limits: options.deviceLimits }),
+      ...(options.trace && { trace: options.trace }),
     })
     this.stack = new Stack({
       memory: this.memory,
@@ -85,7 +89,7 @@ export class Host {
       },
       sink: {
         sendPacket: (slot, offset, length, path, now) => {
-          const peer = this.device.peerById(path)
+          const peer = this.device.peerById(path) ?? this.#reroute(offset)
           if (peer === undefined) this.memory.free(slot)
           else this.device.sendPacket(slot, offset, length, peer, now)
         },
@@ -95,6 +99,23 @@ export class Host {
     })
     this.device.setPrivateKey(options.privateKey, options.now)
     for (const peer of options.peers ?? []) this.device.setPeer(peer, options.now)
+  }
+
+  /** Takes a peer away; flows to addresses that another peer has by now go on there. False if there is none. */
+  removePeer(publicKey: Uint8Array, now: number): boolean {
+    this.#now = now
+    const peer = this.device.peer(publicKey)
+    if (peer === undefined) return false
+    this.device.removePeer(publicKey, now)
+    this.stack.handlePathDown(peer.id, now)
+    return true
+  }
+
+  /** Whose packet it is by its destination, where the peer that its flow had is gone: a peer's new key takes the flows over. */
+  #reroute(offset: number): Peer | undefined {
+    const { u8 } = this.memory
+    const isIpv4 = (u8[offset] as number) >> 4 === 4
+    return this.device.route(u8, offset + (isIpv4 ? 16 : 24), isIpv4 ? 4 : 16)
   }
 
   #tellStack(event: DeviceEvent): void {

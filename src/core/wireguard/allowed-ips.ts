@@ -19,17 +19,27 @@ export class AllowedIps<T extends object> {
   /** Gives `prefix` to `peer`, host bits masked. */
   add(prefix: Prefix, peer: T): void {
     const masked = { address: maskAddress(prefix.address, prefix.length), length: prefix.length }
-    const before = this.#table.get(masked)
-    if (before?.peer === peer) return
-    if (before !== undefined) this.#byPeer.get(before.peer)?.delete(before)
     const entry = { peer, prefix: masked }
-    this.#table.insert(masked, entry)
+    const before = this.#table.insert(masked, entry)
+    if (before?.peer === peer) {
+      this.#table.insert(masked, before)
+      return
+    }
+    if (before !== undefined) this.#byPeer.get(before.peer)?.delete(before)
     let own = this.#byPeer.get(peer)
     if (own === undefined) {
       own = new Set()
       this.#byPeer.set(peer, own)
     }
     own.add(entry)
+  }
+
+  /** Takes exactly this prefix from `peer`; false if it has it not. */
+  remove(prefix: Prefix, peer: T): boolean {
+    const entry = this.#table.get(prefix)
+    if (entry === undefined || entry.peer !== peer) return false
+    this.#byPeer.get(peer)?.delete(entry)
+    return this.#table.remove(entry.prefix)
   }
 
   removePeer(peer: T): void {

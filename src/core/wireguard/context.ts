@@ -2,6 +2,7 @@
 import type { Endpoint } from '../base/address.js'
 import type { DeadlineHeap } from '../base/deadline-heap.js'
 import type { PacketMemory } from '../base/packet-memory.js'
+import type { SecretKey } from '../base/secret.js'
 import type { Crypto, PrivateKey } from '../crypto/crypto.js'
 import type { AllowedIps } from './allowed-ips.js'
 import type { DeviceLimits, Timers } from './constants.js'
@@ -12,6 +13,7 @@ import type { Keypair } from './keypair.js'
 import type { Peer, PeerState, PendingInitiation } from './peer.js'
 import type { TimestampClock } from './tai64n.js'
 import type { TimerTable } from './timers.js'
+import type { DeviceTrace } from './trace.js'
 
 /** What happened, for whom it concerns; times are monotonic milliseconds. */
 export type DeviceEvent =
@@ -48,6 +50,8 @@ export interface DeviceSink {
 export interface Identity {
   readonly key: PrivateKey
   readonly checker: CookieChecker
+  /** Kept for a trace of handshakes alone. */
+  readonly secret: SecretKey | undefined
 }
 
 export interface DeviceContext {
@@ -55,6 +59,7 @@ export interface DeviceContext {
   readonly memory: PacketMemory
   readonly random: (bytes: Uint8Array) => void
   readonly sink: DeviceSink
+  readonly trace: DeviceTrace | undefined
   /** Padding does not grow an inner packet beyond this. */
   readonly mtu: number
   readonly timers: Timers

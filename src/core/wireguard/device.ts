@@ -3,6 +3,7 @@
 import { type Endpoint, type Prefix, unmapAddress } from '../base/address.js'
 import { createDeadlineHeap, type DeadlineHeap } from '../base/deadline-heap.js'
 import type { PacketMemory } from '../base/packet-memory.js'
+import { SecretKey } from '../base/secret.js'
 import { equalBytes, expectLength, isZero } from '../crypto/bytes.js'
 import type { Crypto } from '../crypto/crypto.js'
 import { dataHeaderSize, messageType, messageTypeAt, notAMessage } from '../wire/wireguard.js'
@@ -12,6 +13,7 @@ import { type DeviceLimits, defaultLimits, defaultTimers, type Timers } from './
 import type { DeviceContext, DeviceSink, Identity } from './context.js'
 import { CookieChecker } from './cookie.js'
 import { createCounters, type DeviceCounters } from './counters.js'
+import { resendInitiation } from './handshake.js'
 import { IndexTable } from './index-table.js'
 import { canSend, wantInitiation } from './initiate.js'
 import { HandshakeIntake } from './intake.js'
@@ -20,12 +22,14 @@ import { type Peer, PeerState, type PendingInitiation } from './peer.js'
 import { fireTimers } from './peer-timers.js'
 import { TimestampClock } from './tai64n.js'
 import { type TimerTable, timer } from './timers.js'
+import { type DeviceTrace, tracedSink } from './trace.js'
 import { receiveData, sendKeepalive, sendPacket, sendStaged } from './transport.js'
 
 export type { DeviceLimits, Timers } from './constants.js'
 export type { DeviceEvent } from './context.js'
 export type { DeviceCounters } from './counters.js'
 export type { Peer } from './peer.js'
+export type { DeviceTrace, HandshakeSecrets } from './trace.js'
 
 export interface DeviceOptions {
   readonly crypto: Crypto
@@ -38,6 +42,8 @@ export interface DeviceOptions {
   readonly mtu?: number
   readonly timers?: Partial<Timers>
   readonly limits?: Partial<DeviceLimits>
+  /** Shows what passes, secrets included. */
+  readonly trace?: DeviceTrace
 }
 
 /** What to make of a peer. What is left out stays as it is, or at its default for a new one. */
@@ -48,8 +54,8 @@ export interface PeerChange {
   readonly endpoint?: Endpoint
   /** Seconds, 0 to 65535; 0 is off. */
   readonly persistentKeepalive?: number
-  /** Added to those that the peer has; taken from the peers that had them. */
-  readonly allowedIps?: readonly Prefix[]
+  /** Added to those that the peer has, and taken from the peers that had them; with `remove`, taken from this one. */
+  readonly allowedIps?: readonly (Prefix & { readonly remove?: boolean })[]
   /** Whether the peer first loses the ones that it has. */
   readonly replaceAllowedIps?: boolean
 }
@@ -88,7 +94,7 @@ export class Device {
    * handshake may follow at once. The same key again changes nothing. A peer that has this key itself is removed.
    */
   setPrivateKey(secret: Uint8Array | undefined, now: number): void {
-    const { crypto, random, timers } = this.#context
+    const { crypto, random, timers, trace } = this.#context
     const before = this.#context.identity
     let identity: Identity | undefined
     if (secret !== undefined && !isZero(secret)) {
@@ -98,12 +104,18 @@ export class Device {
         return
       }
       this.removePeer(key.publicKey, now)
-      identity = { key, checker: new CookieChecker(crypto, random, timers, key.publicKey) }
+      identity = {
+        key,
+        checker: new CookieChecker(crypto, random, timers, key.publicKey),
+        secret: trace?.handshake === undefined ? undefined : SecretKey.copy(secret),
+      }
     }
     this.#context.identity = identity
     before?.key.wipe()
     before?.checker.wipe()
+    before?.secret?.fill(0)
     for (const peer of this.#peers.values()) {
+      const hadSession = canSend(this.#context, peer, now)
       peer.dropPending()
       peer.timers.clear(timer.retry)
       peer.timers.clear(timer.initiate)
@@ -111,7 +123,7 @@ export class Device {
       peer.keypairs.stopSending()
       peer.computeStaticStatic()
       if (peer.persistentKeepalive > 0) sendKeepalive(this.#context, peer, now)
-      else if (peer.staged.size > 0) wantInitiation(this.#context, peer, now)
+      else if (hadSession || peer.staged.size > 0) wantInitiation(this.#context, peer, now)
     }
   }
 
@@ -125,9 +137,13 @@ export class Device {
       expectLength(change.presharedKey, 32, 'a preshared key')
       peer.setPresharedKey(change.presharedKey)
     }
+    const wasUnknown = peer.endpoint === undefined
     if (change.endpoint !== undefined) peer.endpoint = unmapEndpoint(change.endpoint)
     if (change.replaceAllowedIps === true) context.allowedIps.removePeer(peer)
-    for (const prefix of change.allowedIps ?? []) context.allowedIps.add(prefix, peer)
+    for (const prefix of change.allowedIps ?? []) {
+      if (prefix.remove === true) context.allowedIps.remove(prefix, peer)
+      else context.allowedIps.add(prefix, peer)
+    }
     if (change.persistentKeepalive !== undefined) {
       const isNew = peer.persistentKeepalive === 0 && change.persistentKeepalive > 0
       peer.persistentKeepalive = change.persistentKeepalive
@@ -135,7 +151,10 @@ export class Device {
       noteTraversal(peer, now)
       if (isNew) sendKeepalive(context, peer, now)
     }
-    if (peer.endpoint !== undefined) sendStaged(context, peer, now)
+    if (peer.endpoint === undefined) return peer
+    sendStaged(context, peer, now)
+    if (peer.awaitsEndpoint) wantInitiation(context, peer, now)
+    if (wasUnknown && peer.persistentKeepalive > 0) sendKeepalive(context, peer, now)
     return peer
   }
 
@@ -171,9 +190,10 @@ export class Device {
 
   /** Takes in the datagram of `length` bytes at `slot`, and the slot. */
   handleDatagram(slot: number, length: number, source: Endpoint, now: number): void {
-    const { memory } = this.#context
+    const { memory, trace } = this.#context
     const type = messageTypeAt(memory.view, slot, length)
     const origin = source.address.length === 4 ? source : unmapEndpoint(source)
+    if (trace !== undefined) trace.datagram?.(memory, slot, length, origin, false)
     if (type === messageType.data) {
       receiveData(this.#context, slot, length, origin, now)
       return
@@ -200,6 +220,25 @@ export class Device {
   initiate(peer: Peer, now: number): void {
     const state = peer as PeerState
     if (!state.isRemoved && !canSend(this.#context, state, now)) wantInitiation(this.#context, state, now)
+  }
+
+  /** Tells every peer that has a session where we are by now: its answers go to where this comes from. */
+  announce(now: number): void {
+    for (const peer of this.#peers.values())
+      if (canSend(this.#context, peer, now)) sendKeepalive(this.#context, peer, now)
+  }
+
+  /**
+   * Sends the initiation that awaits its response to another address as well, byte for byte: for names with several addresses. The
+   * peer's endpoint moves only by what comes from there. False if none is pending.
+   */
+  resendInitiation(peer: Peer, endpoint: Endpoint, now: number): boolean {
+    return resendInitiation(this.#context, peer as PeerState, unmapEndpoint(endpoint), now)
+  }
+
+  /** The peer's preshared key itself, 32 bytes; zeros are none. For who may see it. */
+  presharedKeyOf(peer: Peer): Uint8Array {
+    return (peer as PeerState).presharedKey
   }
 
   /** Whether a session stands in which to send. */
@@ -261,7 +300,8 @@ function createContext(
     crypto: options.crypto,
     memory: options.memory,
     random: options.random,
-    sink: options.sink,
+    sink: tracedSink(options.sink, options.trace, options.memory),
+    trace: options.trace,
     mtu: options.mtu ?? 1420,
     timers,
     limits: { ...defaultLimits, ...options.limits },

@@ -1,7 +1,7 @@
 // The handshake as WireGuard runs it (paper, 5.4.2 to 5.4.5 and 5.4.7): what is sent, what is accepted, and the keypair that
 // comes of it. Noise itself is in noise.ts. The initiator's state is kept apart from what is answered, so that two peers
 // that call each other at once both get through.
-import type { Endpoint } from '../base/address.js'
+import { type Endpoint, sameEndpoint } from '../base/address.js'
 import { noSlot } from '../base/packet-memory.js'
 import { SecretKey } from '../base/secret.js'
 import type { PrivateKey } from '../crypto/crypto.js'
@@ -34,9 +34,12 @@ import {
 } from './noise.js'
 import { type PeerState, PendingInitiation } from './peer.js'
 import { compareTimestamps } from './tai64n.js'
+import { traceHandshake } from './trace.js'
 import { sendKeepalive, sendStaged } from './transport.js'
 
 const noPayload = new Uint8Array(0)
+/** Further addresses of one initiation that are remembered, for the round trip. */
+const longestResent = 8
 
 /** Sends a fresh initiation, in place of the one that may be pending. */
 export function sendInitiation(device: DeviceContext, peer: PeerState, now: number, wall: number): void {
@@ -44,7 +47,7 @@ export function sendInitiation(device: DeviceContext, peer: PeerState, now: numb
   if (identity === undefined || peer.staticStatic === undefined || peer.endpoint === undefined) return
   peer.dropPending()
   const state = SymmetricState.start(crypto, construction, identifier)
-  const ephemeral = createEphemeral(device)
+  const ephemeral = createEphemeral(device, peer)
   const timestamp = device.clock.next(wall, peer.lastSentTimestamp)
   const fields = writeInitiation(crypto, state, ephemeral, identity.key, peer.publicKey, peer.staticStatic, timestamp)
   if (fields === undefined) return
@@ -57,13 +60,25 @@ export function sendInitiation(device: DeviceContext, peer: PeerState, now: numb
     encryptedTimestamp: fields.encryptedPayload,
   })
   peer.macs.write(message, now)
-  peer.pending = new PendingInitiation({ peer, index, sentAt: now, ephemeral, state })
+  peer.pending = new PendingInitiation({ peer, index, sentAt: now, ephemeral, state, message })
   device.indices.set(index, peer.pending)
   peer.attempts++
   device.counters.initiationsSent++
   noteInitiationSent(device, peer, now)
   sendHandshake(device, peer, message, now)
   device.sink.report({ type: 'initiation', peer, at: now, attempt: peer.attempts })
+}
+
+/**
+ * Sends the initiation that awaits its response to another address of the peer's, byte for byte: a peer that got both takes the
+ * second for a replay. Nothing else moves. False if none is pending.
+ */
+export function resendInitiation(device: DeviceContext, peer: PeerState, endpoint: Endpoint, now: number): boolean {
+  if (peer.pending === undefined) return false
+  const { message, resent } = peer.pending
+  if (resent.length < longestResent) resent.push({ endpoint, at: now })
+  if (sendMessage(device, message, endpoint)) peer.txBytes += message.length
+  return true
 }
 
 /** Answers an initiation whose MACs are in order, if it comes from a peer and is not a replay. */
@@ -108,7 +123,7 @@ function sendResponse(
   now: number,
 ): void {
   const { crypto } = device
-  const ephemeral = createEphemeral(device)
+  const ephemeral = createEphemeral(device, peer)
   const fields = writeResponse(crypto, state, ephemeral, remoteEphemeral, peer.publicKey, peer.presharedKey, noPayload)
   ephemeral.wipe()
   if (fields === undefined) {
@@ -164,7 +179,8 @@ export function handleResponse(device: DeviceContext, bytes: Uint8Array, source:
   noteEndpoint(device, peer, source, now)
   noteSessionStands(device, peer, now)
   sendStaged(device, peer, now)
-  device.sink.report({ type: 'session', peer, at: now, initiator: true, rtt: now - pending.sentAt })
+  const sentAt = pending.resent.findLast(({ endpoint }) => sameEndpoint(endpoint, source))?.at ?? pending.sentAt
+  device.sink.report({ type: 'session', peer, at: now, initiator: true, rtt: now - sentAt })
   const isConfirmed = keypair.sendLo > 0 || keypair.sendHi > 0
   if (!isConfirmed && peer.keypairs.current === keypair) sendKeepalive(device, peer, now)
 }
@@ -183,10 +199,11 @@ export function handleCookieReply(device: DeviceContext, bytes: Uint8Array, now:
   } else device.counters.badCookieReply++
 }
 
-function createEphemeral(device: DeviceContext): PrivateKey {
+function createEphemeral(device: DeviceContext, peer: PeerState): PrivateKey {
   const secret = SecretKey.copy(new Uint8Array(32))
   device.random(secret)
   const ephemeral = device.crypto.privateKey(secret)
+  if (device.trace !== undefined) traceHandshake(device, peer, secret)
   secret.fill(0)
   return ephemeral
 }

@@ -22,6 +22,7 @@ export function mayUse(device: DeviceContext, keypair: Keypair, now: number): bo
  */
 export function wantInitiation(device: DeviceContext, peer: PeerState, now: number): void {
   peer.attempts = 0
+  peer.awaitsEndpoint = peer.endpoint === undefined
   if (peer.staticStatic === undefined || peer.endpoint === undefined) return
   if (peer.timers.isSet(timer.retry) || peer.timers.isSet(timer.initiate)) return
   peer.timers.set(timer.initiate, Math.max(now, peer.lastSentHandshakeAt + device.timers.rekeyTimeout))

@@ -37,13 +37,18 @@ export class PendingInitiation {
   readonly sentAt: number
   readonly ephemeral: PrivateKey
   readonly state: SymmetricState
+  /** As it was sent. */
+  readonly message: Uint8Array
+  /** Where it went to later, and when. */
+  readonly resent: { readonly endpoint: Endpoint; readonly at: number }[] = []
 
-  constructor(fields: Pick<PendingInitiation, 'peer' | 'index' | 'sentAt' | 'ephemeral' | 'state'>) {
+  constructor(fields: Pick<PendingInitiation, 'peer' | 'index' | 'sentAt' | 'ephemeral' | 'state' | 'message'>) {
     this.peer = fields.peer
     this.index = fields.index
     this.sentAt = fields.sentAt
     this.ephemeral = fields.ephemeral
     this.state = fields.state
+    this.message = fields.message
   }
 
   wipe(): void {
@@ -58,6 +63,8 @@ export class PeerState implements Peer {
   readonly presharedKey = SecretKey.copy(new Uint8Array(32))
   hasPresharedKey = false
   endpoint: Endpoint | undefined
+  /** Whether a handshake was asked for while there was no endpoint to send it to. */
+  awaitsEndpoint = false
   persistentKeepalive = 0
 
   readonly macs: PeerMacs
@@ -143,6 +150,7 @@ export class PeerState implements Peer {
     this.renewedOnReceive = false
     this.needsAnotherKeepalive = false
     this.fellSilent = false
+    this.awaitsEndpoint = false
   }
 
   /** {@link reset}, and the keys that were configured or computed from them go too. */

@@ -74,6 +74,7 @@ function transmit(
   }
   const offset = slot + dataHeaderSize
   for (let i = length; i < padded; i++) memory.u8[offset + i] = 0
+  if (device.trace !== undefined && length > 0) device.trace.packet?.(memory, offset, length, true)
   writeDataHeader(memory.view, slot, keypair.remoteIndex, keypair.sendHi, keypair.sendLo)
   keypair.sending.seal(memory, offset, padded, keypair.sendHi, keypair.sendLo)
   keypair.advance()
@@ -144,6 +145,7 @@ function receiveGenuine(
   const offset = slot + dataHeaderSize
   const innerLength = innerPacketLength(memory.u8, offset, plaintextLength)
   const isIpv4 = (memory.u8[offset] as number) >> 4 === 4
+  if (device.trace !== undefined && innerLength > 0) device.trace.packet?.(memory, offset, innerLength, false)
   if (innerLength === 0) counters.badInnerPacket++
   else if (device.allowedIps.lookup(memory.u8, offset + sourceOffset(isIpv4), isIpv4 ? 4 : 16) !== peer)
     counters.badInnerSource++

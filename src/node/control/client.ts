@@ -1,4 +1,5 @@
 // The side of the control socket that joins a tunnel which another process runs.
+import { readdirSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
@@ -9,6 +10,30 @@ import { isComplete } from './relay.js'
 
 /** How long a running process may take to answer before it counts as stuck, ms. A dial takes as long as it takes. */
 const answerTimeout = 10_000
+
+/** How long `listTunnels` waits for each, ms. */
+const statusTimeout = 2000
+
+/** What a process tells of its tunnel. */
+export interface TunnelStatus {
+  readonly pid: number
+  /** `Name` of its configuration. */
+  readonly name?: string
+  /** Base64. */
+  readonly publicKey: string
+  readonly port: number
+  readonly peers: readonly {
+    readonly publicKey: string
+    readonly hasPresharedKey: boolean
+    readonly endpoint?: string
+    readonly allowedIps: readonly string[]
+    /** Ms since 1970; 0 before the first one. */
+    readonly lastHandshake: number
+    readonly rxBytes: number
+    readonly txBytes: number
+    readonly persistentKeepalive: number
+  }[]
+}
 
 /** A tunnel of another process. It goes on at least until {@link JoinedTunnel.leave}. */
 export interface JoinedTunnel {
@@ -40,6 +65,49 @@ export async function joinTunnel(
     if (joined !== undefined) return joined
   }
   return undefined
+}
+
+/** The tunnels that processes of this user run, this one's included. Those that do not answer are left out. */
+export async function listTunnels(surroundings: Surroundings = here): Promise<TunnelStatus[]> {
+  const names = findDirectories(surroundings).flatMap(directory =>
+    readdirSync(directory)
+      .filter(name => /^[0-9a-f]{16}$/.test(name))
+      .map(name => join(directory, name)),
+  )
+  const statuses = await Promise.all(names.sort().map(statusAt))
+  return statuses.filter(status => status !== undefined)
+}
+
+async function statusAt(path: string): Promise<TunnelStatus | undefined> {
+  try {
+    const { reply, socket } = await ask(path, { op: 'status' }, AbortSignal.timeout(statusTimeout))
+    socket.destroy()
+    return readStatus(reply)
+  } catch {
+    return undefined
+  }
+}
+
+/** Undefined for the reply of a version that says less. */
+function readStatus({ pid, name, publicKey, port, peers }: Record<string, unknown>): TunnelStatus | undefined {
+  if (typeof pid !== 'number' || typeof publicKey !== 'string' || typeof port !== 'number') return undefined
+  if (!Array.isArray(peers)) return undefined
+  return {
+    pid,
+    ...(typeof name === 'string' && { name }),
+    publicKey,
+    port,
+    peers: peers.map(peer => ({
+      publicKey: String(peer.publicKey),
+      hasPresharedKey: peer.hasPresharedKey === true,
+      ...(typeof peer.endpoint === 'string' && { endpoint: peer.endpoint }),
+      allowedIps: Array.isArray(peer.allowedIps) ? peer.allowedIps.map(String) : [],
+      lastHandshake: typeof peer.lastHandshake === 'string' ? Date.parse(peer.lastHandshake) : 0,
+      rxBytes: Number(peer.rxBytes),
+      txBytes: Number(peer.txBytes),
+      persistentKeepalive: Number(peer.persistentKeepalive),
+    })),
+  }
 }
 
 async function joinAt(path: string): Promise<JoinedTunnel | undefined> {

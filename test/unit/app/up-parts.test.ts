@@ -83,7 +83,16 @@ describe('the ready file', () => {
 })
 
 describe('a peer that answered', () => {
-  const peer = { publicKey: 'AbCdEfGhIjKl', addresses: [], tags: [], allowedIps: [], rxBytes: 0, txBytes: 0 }
+  const peer = {
+    publicKey: 'AbCdEfGhIjKl',
+    hasPresharedKey: false,
+    addresses: [],
+    tags: [],
+    allowedIps: [],
+    persistentKeepalive: 0,
+    rxBytes: 0,
+    txBytes: 0,
+  }
 
   it.each([
     [

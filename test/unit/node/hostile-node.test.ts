@@ -8,7 +8,6 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { createPacketMemory } from '../../../src/core/base/packet-memory.js'
 import { claimKey } from '../../../src/node/control.js'
-import { keepEndpoint } from '../../../src/node/endpoints.js'
 import { openTunnel } from '../../../src/node/open.js'
 import { bindUdp } from '../../../src/node/udp.js'
 import { newKeyPair, openPair } from '../../support/pair.js'
@@ -83,20 +82,6 @@ test('a client of the control socket that never reads its status holds up no rel
   client.destroy()
   rmSync(directory, { recursive: true, force: true })
   expect(outcome).toBe('released')
-})
-
-test('waiting to ask again for an unresolvable endpoint does not keep the process of an unref()ed tunnel', async () => {
-  await sleep(10)
-  const before = resources('Timeout')
-  const keeper = keepEndpoint(
-    { host: 'x', port: 1 },
-    () => Promise.reject(new Error('no such host')),
-    () => {},
-  )
-  for (let i = 0; i < 10; i++) await undefined
-  const after = resources('Timeout')
-  keeper.stop()
-  expect(after).toBe(before)
 })
 
 test('ready() waits as long as it is told, beyond what setTimeout can', async () => {

@@ -5,6 +5,7 @@ import { type Attempt, type Evidence, explainSilence } from '../../../src/node/r
 const attempt: Attempt = {
   label: 'web1',
   endpoint: 'vpn.example:51820',
+  silentFor: Infinity,
   initiations: 4,
   cookies: 0,
   unresolved: undefined,
@@ -12,6 +13,7 @@ const attempt: Attempt = {
 const evidence = (change: Partial<Evidence>): Evidence => ({
   attempts: [attempt],
   timeout: 20_000,
+  port: 51999,
   received: 0,
   counters: {} as DeviceCounters,
   udpError: undefined,
@@ -23,7 +25,7 @@ describe('why nobody answered', () => {
   it('says what was tried: peer, endpoint, initiations, time', () => {
     const error = explainSilence(evidence({}))
     expect(error.code).toBe('HANDSHAKE_TIMEOUT')
-    expect(error.message).toContain('no handshake in 20 s with web1 at vpn.example:51820 (4 initiations)')
+    expect(error.message).toContain('no handshake in 20 s with web1 at vpn.example:51820 (4 initiations unanswered)')
   })
 
   it.each([
@@ -33,6 +35,19 @@ describe('why nobody answered', () => {
     ['a closed port', { udpError: failure('ECONNREFUSED') }, 'nothing listens on that port'],
     ['no network', { udpError: failure('ENETUNREACH') }, 'sending failed (ENETUNREACH)'],
   ])('%s', (_name, change, expected) => expect(explainSilence(evidence(change)).message).toContain(expected))
+
+  it('a peer that answered before has just gone silent', () => {
+    const { message } = explainSilence(evidence({ attempts: [{ ...attempt, silentFor: 61_000 }], received: 100 }))
+    expect(message).toContain('4 initiations unanswered, silent for 61 s')
+    expect(message).toContain('it answered before')
+  })
+
+  it('a peer without an endpoint has to call, and cannot be', () => {
+    const { message } = explainSilence(evidence({ attempts: [{ ...attempt, endpoint: undefined, initiations: 0 }] }))
+    expect(message).toBe(
+      'web1 has no Endpoint and has not called on UDP port 51999: add Endpoint, or start the other side',
+    )
+  })
 
   it('an endpoint whose name does not resolve has an error of its own', () => {
     const error = explainSilence(evidence({ attempts: [{ ...attempt, unresolved: failure('ENOTFOUND') }] }))

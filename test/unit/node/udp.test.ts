@@ -95,4 +95,121 @@ describe('outer UDP sockets', () => {
     expect(udp.counters.sendErrors).toBe(1)
     expect(memory.inUse).toBe(0)
   })
+
+  it('rebind to another port, and leave the old one', async () => {
+    let arrived = () => {}
+    const { udp, memory } = await bind(0, {
+      handleDatagram(slot) {
+        memory.free(slot)
+        arrived()
+      },
+    })
+    const before = udp.port
+    await udp.rebind(0)
+    expect(udp.port).not.toBe(before)
+    const sender = await bind(before)
+    const got = new Promise<void>(resolve => {
+      arrived = resolve
+    })
+    sender.udp.send(sender.memory.alloc(), 1, loopback(udp.port))
+    sender.udp.endTurn()
+    await got
+  })
+
+  it('stay where they are when the other port is in use', async () => {
+    const { udp } = await bind()
+    const other = await bind()
+    const before = udp.port
+    await expect(udp.rebind(other.udp.port)).rejects.toMatchObject({ code: 'UDP_BIND_FAILED' })
+    expect(udp.port).toBe(before)
+  })
+})
+
+describe.runIf(process.platform === 'linux')('a favoured endpoint', () => {
+  /** A port of this host that nothing listens on. */
+  async function closedPort(): Promise<number> {
+    const socket = createSocket('udp4').bind(0, '127.0.0.1')
+    await once(socket, 'listening')
+    const { port } = socket.address()
+    socket.close()
+    await once(socket, 'close')
+    return port
+  }
+
+  function transmit({ udp, memory }: Awaited<ReturnType<typeof bind>>, port: number): void {
+    udp.send(memory.alloc(), 1, loopback(port))
+    udp.endTurn()
+  }
+
+  it('29: that is closed shows by its ICMP error, and the others are heard on', async () => {
+    let refused: (error: NodeJS.ErrnoException) => void = () => {}
+    let heard = () => {}
+    const socket = await bind(0, {
+      handleError: error => refused(error),
+      handleDatagram: slot => {
+        socket.memory.free(slot)
+        heard()
+      },
+    })
+    const port = await closedPort()
+    socket.udp.favour([loopback(port)])
+    const error = new Promise<NodeJS.ErrnoException>(resolve => {
+      refused = resolve
+    })
+    transmit(socket, port)
+    expect((await error).code).toBe('ECONNREFUSED')
+    const got = new Promise<void>(resolve => {
+      heard = resolve
+    })
+    transmit(await bind(), socket.udp.port)
+    await got
+    expect(socket.memory.inUse).toBe(0)
+  })
+
+  it('has a buffer of its own: a flood from elsewhere does not push its datagrams out', async () => {
+    let favoured = 0
+    const peer = await bind()
+    const { udp, memory } = await bind(0, {
+      handleDatagram(slot, _length, source) {
+        memory.free(slot)
+        if (source.port === peer.udp.port) favoured++
+      },
+    })
+    udp.favour([loopback(peer.udp.port)])
+    const flooder = createSocket({ type: 'udp4', lookup: (address, _options, callback) => callback(null, address, 4) })
+    // All of it in one turn of the loop: the kernel has to keep or to drop it.
+    const junk = Buffer.alloc(1400)
+    for (let i = 0; i < 20_000; i++) flooder.send(junk, udp.port, '127.0.0.1')
+    for (let i = 0; i < 20; i++) transmit(peer, udp.port)
+    while (favoured < 20) await new Promise(setImmediate)
+    expect(favoured).toBe(20)
+    flooder.close()
+  })
+
+  it('renewed, given up and rebound keeps being reached', async () => {
+    let heard = () => {}
+    const peer = await bind(0, {
+      handleDatagram(slot) {
+        peer.memory.free(slot)
+        heard()
+      },
+    })
+    const socket = await bind()
+    const reaches = async () => {
+      const got = new Promise<void>(resolve => {
+        heard = resolve
+      })
+      transmit(socket, peer.udp.port)
+      await got
+    }
+    const endpoint = loopback(peer.udp.port)
+    socket.udp.favour([endpoint])
+    await reaches()
+    socket.udp.renew(endpoint)
+    await reaches()
+    await socket.udp.rebind(0)
+    await reaches()
+    socket.udp.favour([])
+    await reaches()
+  })
 })

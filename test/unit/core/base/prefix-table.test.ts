@@ -37,8 +37,8 @@ describe('prefix table', () => {
 
   it('masks host bits, and moves a prefix that is added again', () => {
     const table = createPrefixTable<string>()
-    table.insert({ address: address('10.7.0.9'), length: 24 }, 'first')
-    table.insert({ address: address('10.7.0.1'), length: 24 }, 'second')
+    expect(table.insert({ address: address('10.7.0.9'), length: 24 }, 'first')).toBeUndefined()
+    expect(table.insert({ address: address('10.7.0.1'), length: 24 }, 'second')).toBe('first')
     expect(table.size).toBe(1)
     expect(lookup(table, '10.7.0.200')).toBe('second')
   })
@@ -51,6 +51,17 @@ describe('prefix table', () => {
     expect(table.remove(prefix('10.7.0.0/16'))).toBe(true)
     expect(lookup(table, '10.7.0.1')).toBe('wide')
     expect(table.size).toBe(1)
+  })
+
+  it('uses the room of removed prefixes again', () => {
+    const table = createPrefixTable<number>()
+    for (let round = 0; round < 50; round++) {
+      for (let i = 0; i < 200; i++) table.insert({ address: Uint8Array.of(10, round, i, 0), length: 24 }, i)
+      expect(table.size).toBe(200)
+      expect(lookup(table, `10.${round}.7.1`)).toBe(7)
+      for (let i = 0; i < 200; i++) expect(table.remove(prefix(`10.${round}.${i}.0/24`))).toBe(true)
+      expect([table.size, [...table.entries()]]).toEqual([0, []])
+    }
   })
 
   it('agrees with a plain list under random insertions and removals', () => {

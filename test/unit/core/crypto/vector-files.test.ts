@@ -14,7 +14,8 @@ describe('vectors/', () => {
     '%s has a source and is run',
     name => {
       expect(JSON.parse(readFileSync(join(root, 'vectors', name), 'utf8')).source).toMatch(/RFC|draft|https:/)
-      expect(tests).toMatch(new RegExp(`loadVectors<[^(]*>\\('${name.replace('.json', '')}'\\)`))
+      // That each of its values is looked at is shown by scripts/check-vectors.js.
+      expect(new RegExp(`loadVectors<[^(]*>\\(\\s*'${name.replace('.json', '')}'`).test(tests)).toBe(true)
     },
   )
 })

@@ -1,0 +1,128 @@
+// A device that is changed while it runs: line 26 and the device's part of line 27.
+import { describe, expect, it } from 'vitest'
+import { formatEndpoint, formatPrefix } from '../../../../src/core/base/address.js'
+import { endpointOf, pair, prefix } from '../../../support/wireguard.js'
+
+describe('27: the initiation that awaits its response', () => {
+  it('goes to a second address byte for byte, and the endpoint moves to where the response came from', () => {
+    const { world, a, b } = pair()
+    const peer = a.peer(b)
+    a.device.setPeer({ publicKey: b.publicKey, endpoint: endpointOf('198.51.100.9:1') }, world.now)
+    a.send(b, 'hello')
+    world.run(250)
+    expect(a.device.resendInitiation(peer, b.endpoint, world.now)).toBe(true)
+    expect(formatEndpoint(peer.endpoint!)).toBe('198.51.100.9:1')
+    world.run(1000)
+    const [first, second, ...more] = a.sent(1)
+    expect(Buffer.from(second!.bytes)).toEqual(Buffer.from(first!.bytes))
+    expect(more).toEqual([])
+    expect(formatEndpoint(peer.endpoint!)).toBe(formatEndpoint(b.endpoint))
+    expect(b.received).toEqual(['hello'])
+    const session = a.events.find(event => event.type === 'session')
+    expect(session?.type === 'session' && session.rtt).toBeLessThan(100)
+  })
+
+  it('is a replay for a responder who got both', () => {
+    const { world, a, b } = pair()
+    Object.assign(world.link, { delay: 300, jitter: 0 })
+    a.send(b, 'hello')
+    world.run(250)
+    a.device.resendInitiation(a.peer(b), b.endpoint, world.now)
+    world.run(2000)
+    expect(b.device.counters).toMatchObject({ replayedInitiation: 1, responsesSent: 1 })
+    expect(a.device.counters).toMatchObject({ initiationsSent: 1, sessions: 1 })
+    expect(b.received).toEqual(['hello'])
+  })
+
+  it('is gone once it was answered: there is nothing to send again', () => {
+    const { world, a, b } = pair()
+    a.send(b, 'hello')
+    world.run(1000)
+    expect(a.device.resendInitiation(a.peer(b), b.endpoint, world.now)).toBe(false)
+    expect(a.sent(1).length).toBe(1)
+  })
+
+  it('that was asked for before the endpoint was known leaves when it is', () => {
+    const { world, a, b } = pair()
+    b.device.removePeer(a.publicKey, world.now)
+    const peer = b.device.setPeer({ publicKey: a.publicKey, allowedIps: [prefix('0.0.0.0/0')] }, world.now)!
+    b.device.initiate(peer, world.now)
+    world.run(60_000)
+    expect(b.sent(1)).toEqual([])
+    b.device.setPeer({ publicKey: a.publicKey, endpoint: a.endpoint }, world.now)
+    world.run(1000)
+    expect(b.device.canSend(peer, world.now)).toBe(true)
+  })
+
+  it('17: a peer with a keepalive gets one as soon as its endpoint is known', () => {
+    const { world, a, b } = pair()
+    b.device.setPeer({ publicKey: a.publicKey, persistentKeepalive: 25 }, world.now)
+    world.run(1000)
+    expect(b.sent(1)).toEqual([])
+    b.device.setPeer({ publicKey: a.publicKey, endpoint: a.endpoint }, world.now)
+    world.run(1000)
+    expect(b.device.canSend(b.peer(a), world.now)).toBe(true)
+  })
+})
+
+describe('a peer that is changed', () => {
+  it('loses a prefix that is taken from it, and only from it', () => {
+    const { world, a, b } = pair()
+    const change = { publicKey: b.publicKey, replaceAllowedIps: true }
+    a.device.setPeer({ ...change, allowedIps: [prefix('10.0.0.0/8'), prefix('fd00::/8')] }, world.now)
+    const other = new Uint8Array(32).fill(9)
+    a.device.setPeer({ publicKey: other, allowedIps: [{ ...prefix('10.0.0.0/8'), remove: true }] }, world.now)
+    expect(a.peer(b).allowedIps.map(formatPrefix)).toEqual(['10.0.0.0/8', 'fd00::/8'])
+    a.device.setPeer({ publicKey: b.publicKey, allowedIps: [{ ...prefix('10.0.0.0/8'), remove: true }] }, world.now)
+    expect(a.peer(b).allowedIps.map(formatPrefix)).toEqual(['fd00::/8'])
+    expect(a.device.route(Uint8Array.of(10, 0, 0, 1), 0, 4)).toBeUndefined()
+  })
+
+  it('leaves the session of another alone', () => {
+    const { world, a, b } = pair()
+    a.send(b, 'before')
+    world.run(1000)
+    const third = new Uint8Array(32).fill(9)
+    a.device.setPeer({ publicKey: third, endpoint: endpointOf('198.51.100.9:1'), persistentKeepalive: 1 }, world.now)
+    a.device.setPeer({ publicKey: third, presharedKey: new Uint8Array(32).fill(1) }, world.now)
+    a.device.removePeer(third, world.now)
+    a.send(b, 'after')
+    world.run(1000)
+    expect(b.received).toEqual(['before', 'after'])
+    expect(a.sent(1).filter(datagram => formatEndpoint(datagram.to) === formatEndpoint(b.endpoint)).length).toBe(1)
+  })
+})
+
+describe('26: a private key that changes', () => {
+  it('calls at once the peers that had a session, and no others', () => {
+    const { world, a, b } = pair()
+    a.send(b, 'before')
+    world.run(1000)
+    a.device.setPeer({ publicKey: new Uint8Array(32).fill(9), endpoint: endpointOf('198.51.100.9:1') }, world.now)
+    const start = world.now
+    a.device.setPrivateKey(new Uint8Array(32).fill(77), world.now)
+    const allowedIps = [prefix('0.0.0.0/0')]
+    b.device.setPeer({ publicKey: a.publicKey, allowedIps }, world.now)
+    world.run(1000)
+    const [, next, ...more] = a.sent(1)
+    expect([next?.at, more]).toEqual([start, []])
+    expect(a.device.canSend(a.peer(b), world.now)).toBe(true)
+    expect(b.device.canSend(b.peer(a), world.now)).toBe(true)
+  })
+})
+
+describe('24: a host that moves', () => {
+  it('and announces it is followed by the peers that have a session, and calls no others', () => {
+    const { world, a, b } = pair()
+    a.send(b, 'before')
+    world.run(1000)
+    a.device.setPeer({ publicKey: new Uint8Array(32).fill(9), endpoint: endpointOf('198.51.100.9:1') }, world.now)
+    a.endpoint = endpointOf('192.0.2.77:1001')
+    a.device.announce(world.now)
+    world.run(100)
+    b.send(a, 'to the new place')
+    world.run(100)
+    expect(a.received).toEqual(['to the new place'])
+    expect(a.sent(1).length).toBe(1)
+  })
+})
