@@ -391,8 +391,8 @@ describeInterop('27: an endpoint given by name', () => {
     const url = `http://127.0.0.1:${listenerOf(up.ready, 'forward')}/hello`
     const hello = async () => (await network.near.run('curl', ['-sS', '--max-time', '5', url])).stdout === 'hello\n'
     expect(await hello()).toBe(true)
-    await network.far.ip('addr', 'add', '10.99.0.3/24', 'dev', 'wire0')
     await network.far.ip('addr', 'del', `${network.underlay.far[4]}/24`, 'dev', 'wire0')
+    await network.far.ip('addr', 'add', '10.99.0.3/24', 'dev', 'wire0')
     await link.restart()
     hosts('10.99.0.3')
     const since = performance.now()

@@ -6,12 +6,14 @@ import {
   type Config,
   openTunnel,
   type PeerInfo,
+  type PeerSettings,
   parseConfig,
   type Ready,
   type Tunnel,
   TunnelError,
   type TunnelErrorCode,
   type TunnelSocket,
+  type TunnelStats,
 } from '../../src/index.js'
 
 describe('openTunnel', () => {
@@ -48,6 +50,15 @@ describe('a tunnel', () => {
     tunnel.connect(22)
     // @ts-expect-error
     tunnel.connect({ port: 22 })
+  })
+
+  it('is changed and counted by documented types', () => {
+    expectTypeOf<Tunnel['stats']>().returns.toEqualTypeOf<TunnelStats>()
+    expectTypeOf<TunnelStats['peers']>().toEqualTypeOf<readonly PeerInfo[]>()
+    expectTypeOf<Tunnel['setPeer']>().parameter(0).toEqualTypeOf<PeerSettings>()
+    expectTypeOf<Tunnel['setPeer']>().toBeCallableWith({ publicKey: 'key', allowedIps: ['10.0.0.0/8'] })
+    expectTypeOf<Tunnel['removePeer']>().returns.toEqualTypeOf<boolean>()
+    expectTypeOf<Tunnel['setPrivateKey']>().returns.toEqualTypeOf<Promise<void>>()
   })
 
   it('types its events', () => {

@@ -1,0 +1,60 @@
+// `up --uapi` and `show`, without root and without wg.
+import { existsSync, statSync } from 'node:fs'
+import { connect } from 'node:net'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { describe, expect, it } from 'vitest'
+import { openGateway, run, saying, scratch, silentConf, start } from './cli-support.js'
+
+describe('show', () => {
+  it('prints a tunnel by its socket, by its process, and the one that was changed by the socket', async () => {
+    const { conf, directory, tunnel: gateway } = await openGateway()
+    const path = join(directory, 'uapi.sock')
+    const up = start(['up', '-c', conf, '--uapi', path], directory)
+    await saying(up, /the tunnel stands/)
+    expect(statSync(path).mode & 0o777).toBe(0o600)
+
+    const bySocket = await run(['show', path], directory)
+    expect(bySocket).toMatchObject({ code: 0, stderr: '' })
+    expect(bySocket.stdout).toMatch(
+      /^interface: uapi\n {2}public key: \S{44}\n {2}private key: \(hidden\)\n {2}listening port: \d+\n\npeer: /,
+    )
+    expect(bySocket.stdout).toContain(`  endpoint: 127.0.0.1:${gateway.port}\n`)
+    expect(bySocket.stdout).toMatch(
+      / {2}latest handshake: (Now|\d seconds? ago)\n {2}transfer: [\d.]+ \w+ received, [\d.]+ \w+ sent\n/,
+    )
+    expect(bySocket.stdout).not.toMatch(/private key: [^(]/)
+
+    const all = await run(['show'], directory)
+    expect(all.stdout).toContain(`peer: ${gateway.publicKey}\n`)
+
+    const client = connect({ path, allowHalfOpen: true })
+    client.end(`set=1\npublic_key=${'5'.repeat(64)}\nallowed_ip=10.99.0.0/16\n\nget=1\n\n`)
+    expect(await text(client)).toMatch(/^errno=0\n\nprivate_key=/)
+    expect((await run(['show', path], directory)).stdout).toContain('  allowed ips: 10.99.0.0/16\n')
+
+    up.process.kill('SIGTERM')
+    expect(await up.finished).toMatchObject({ code: 0 })
+    expect(existsSync(path)).toBe(false)
+  })
+
+  it('says which interface there is not, and lists nothing where nothing runs', async () => {
+    const directory = scratch()
+    const missing = await run(['show', 'nosuch0'], directory)
+    expect(missing).toMatchObject({ code: 1, stdout: '' })
+    expect(missing.stderr).toContain('NO_SUCH_TUNNEL')
+    expect((await run(['show', join(directory, 'none.sock')], directory)).stderr).toContain('ENOENT')
+  })
+})
+
+describe('up', () => {
+  it.each([
+    [['--name', 'a/b'], 2, "is no interface's name"],
+    [['--name', 'wg0', '--uapi', 'x'], 2, 'cannot be used with'],
+    [['--uapi', '/nonexistent/x.sock'], 1, 'UAPI_SOCKET_FAILED'],
+  ])('%j is refused', async (args, code, reason) => {
+    const directory = scratch()
+    const result = await run(['up', '-c', silentConf(directory), ...args], directory)
+    expect(result).toMatchObject({ code, stderr: expect.stringContaining(reason) })
+  })
+})
