@@ -8,7 +8,8 @@ import { KeyClaims } from './claims.js'
 import { type ControlDialOptions, claimKey } from './control.js'
 import { selectCrypto } from './crypto/select.js'
 import { type ConfigSource, loadConfig } from './load-config.js'
-import { defaultReadyTimeout, Tunnel, type TunnelOptions } from './tunnel.js'
+import { defaultReadyTimeout } from './ready.js'
+import { Tunnel, type TunnelOptions } from './tunnel.js'
 import { withResolvers } from './with-resolvers.js'
 
 /**

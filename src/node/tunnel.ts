@@ -1,6 +1,6 @@
 // The tunnel as a Node program sees it: a host without a kernel, its UDP sockets, names and readiness.
 import { EventEmitter, setMaxListeners } from 'node:events'
-import { type Endpoint, formatAddress, formatPrefix, type IpAddress, sameAddress } from '../core/base/address.js'
+import { type Endpoint, formatAddress, type IpAddress, sameAddress } from '../core/base/address.js'
 import { encodeKey } from '../core/base/base64.js'
 import { SecretKey } from '../core/base/secret.js'
 import type { Config } from '../core/config/config.js'
@@ -30,12 +30,11 @@ import {
   type TunnelStats,
 } from './peer-info.js'
 import { type PingOptions, type PingResult, ping } from './ping.js'
-import { explainSilence } from './readiness.js'
+import { ReadyGate, type ReadyOptions } from './ready.js'
 import { watchRoutes } from './route-watch.js'
 import { TunnelServer, type TunnelServerOptions } from './server.js'
 import { TunnelSocket, type TunnelSocketOptions } from './socket.js'
 import type { StackPort } from './stack-port.js'
-import { explainDial } from './target-error.js'
 import { openTracing, type TraceOptions, type Tracing } from './trace.js'
 import { bindUdp, type UdpSockets } from './udp.js'
 import { withResolvers } from './with-resolvers.js'
@@ -44,14 +43,6 @@ import { withResolvers } from './with-resolvers.js'
 const defaultMtu = 1420
 /** How long close() lets what was written before reach its peers, ms. */
 const closeLinger = 2000
-/** KEEPALIVE_TIMEOUT and REKEY_TIMEOUT: who was sent data and is silent for this long is not there, ms. */
-const deadAfter = 15_000
-/** setTimeout's longest delay, ms. */
-const longestTimeout = 2 ** 31 - 1
-/** AllowedIPs that an error names. */
-const namedPrefixes = 20
-/** How long {@link Tunnel.ready} waits by default, ms. */
-export const defaultReadyTimeout = 20_000
 
 export interface TunnelOptions extends TraceOptions {
   /** Base64; fills a configuration without PrivateKey. */
@@ -72,14 +63,6 @@ export interface TunnelOptions extends TraceOptions {
   stackLimits?: Partial<StackLimits>
   /** WireGuard's times, shortened. For tests alone: other peers expect the protocol's. */
   timers?: Partial<Timers>
-}
-
-export interface ReadyOptions {
-  /** Bounds the handshake and, apart, the target's answer, ms; 0 waits forever. */
-  timeout?: number
-  signal?: AbortSignal
-  /** Wait for this server's SYN-ACK as well. */
-  target?: { host: string; port: number }
 }
 
 export interface Ready {
@@ -109,6 +92,7 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
   #names: ((name: string) => IpAddress[]) | undefined
   readonly #now: () => number
   readonly #book: PeerBook
+  readonly #gate: ReadyGate
   readonly #routes = watchRoutes(() => {
     if (this.#udp.followRoutes()) this.#announce()
   })
@@ -119,7 +103,6 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
   /** The last change that takes time: one waits for the other. */
   #changing: Promise<unknown> = Promise.resolve()
   readonly #closing = new AbortController()
-  readonly #waiters = new Set<() => void>()
   #received = 0
   #udpError: NodeJS.ErrnoException | undefined
   #refs = 0
@@ -228,7 +211,7 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
       now,
       changed: () => this.#loop.changed(),
       lookup: name => this.#lookup(name),
-      explain: (code, target) => this.#explain(code, target),
+      explain: (code, target) => this.#gate.explain(code, target),
       addRef: () => this.#countRef(1),
       release: () => this.#countRef(-1),
     }
@@ -239,6 +222,16 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
       favour: endpoints => udp.favour(endpoints),
       renew: endpoint => udp.renew(endpoint),
       changed: () => this.#loop.changed(),
+    })
+    this.#gate = new ReadyGate({
+      host,
+      book: this.#book,
+      now,
+      changed: () => this.#loop.changed(),
+      lookup: name => this.#lookup(name),
+      connect: target => this.connect(target),
+      evidence: () => ({ port: this.port, received: this.#received, udpError: this.#udpError }),
+      closing: this.#closing.signal,
     })
     for (const peer of config.peers) {
       if (this.#book.set(asEdit(peer)) !== undefined) continue
@@ -271,7 +264,7 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
     if (record === undefined) return
     if (event.type === 'session') {
       this.#udpError = undefined
-      for (const wake of this.#waiters) wake()
+      this.#gate.wake()
       if (this.listenerCount('handshake') > 0) {
         // Apart from the device's turn: what a listener throws must not unwind it.
         const peer = this.#book.describe(record)
@@ -461,115 +454,8 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
    */
   async ready(options: ReadyOptions = {}): Promise<Ready> {
     this.#mustBeOpen()
-    checkReadyOptions(options)
-    const { target } = options
-    const called = target === undefined ? this.#callable() : [this.#routeTo(target.host)]
-    const record = called.length === 0 ? undefined : await this.#firstSession(called, options)
-    if (target !== undefined) await this.#probe(target, options)
+    const record = await this.#gate.wait(options)
     return record === undefined ? {} : { peer: this.#book.describe(record) }
-  }
-
-  #callable(): PeerRecord[] {
-    return this.#book.all().filter(record => record.keeper !== undefined)
-  }
-
-  #routeTo(host: string): PeerRecord {
-    for (const address of this.#lookup(host)) {
-      const record = this.#recordFor(address)
-      if (record !== undefined) return record
-    }
-    throw this.#noRoute(host)
-  }
-
-  #recordFor(address: IpAddress): PeerRecord | undefined {
-    return this.#book.get(this.#host.device.route(address, 0, address.length as 4 | 16))
-  }
-
-  /** What the tunnel knows of a failed dial beyond its code. */
-  #explain(code: string, target: Endpoint): TunnelError | undefined {
-    const record = this.#recordFor(target.address)
-    if (record === undefined) return code === 'ENETUNREACH' ? this.#noRoute(formatAddress(target.address)) : undefined
-    if (code !== 'ETIMEDOUT' && code !== 'EHOSTUNREACH') return undefined
-    const now = this.#now()
-    // A peer that lives says so, by a keepalive at the latest, within 10 s of what it got.
-    const silence = now - record.peer.lastReceivedAt
-    if (this.#host.device.canSend(record.peer, now) && record.initiations === 0 && silence < deadAfter) return undefined
-    return this.#silence([record], undefined)
-  }
-
-  #noRoute(host: string): TunnelError {
-    const prefixes = this.#book.all().flatMap(({ peer }) => peer.allowedIps)
-    const named = prefixes.slice(0, namedPrefixes).map(formatPrefix).join(', ') || 'none'
-    const covered = prefixes.length > namedPrefixes ? `${named} and ${prefixes.length - namedPrefixes} more` : named
-    return new TunnelError('NO_ROUTE', `no peer's AllowedIPs cover ${host} (they are: ${covered})`)
-  }
-
-  #firstSession(called: readonly PeerRecord[], options: ReadyOptions): Promise<PeerRecord> {
-    const { device } = this.#host
-    const timeout = options.timeout ?? defaultReadyTimeout
-    const standing = () => called.find(record => device.canSend(record.peer, this.#now()))
-    return this.#settle(timeout, options.signal, (resolve, reject) => {
-      const look = () => {
-        const record = standing()
-        if (record !== undefined) resolve(record)
-      }
-      for (const record of called) device.initiate(record.peer, this.#now())
-      this.#loop.changed()
-      look()
-      this.#waiters.add(look)
-      return {
-        expired: () => reject(this.#silence(called, timeout)),
-        done: () => this.#waiters.delete(look),
-      }
-    })
-  }
-
-  #silence(called: readonly PeerRecord[], timeout: number | undefined): TunnelError {
-    return explainSilence({
-      attempts: called.map(record => this.#book.attempt(record)),
-      timeout,
-      port: this.port,
-      received: this.#received,
-      counters: this.#host.device.counters,
-      udpError: this.#udpError,
-    })
-  }
-
-  async #probe(target: { host: string; port: number }, options: ReadyOptions): Promise<void> {
-    const timeout = options.timeout ?? defaultReadyTimeout
-    const socket = this.connect({ ...target, timeout })
-    try {
-      await this.#settle<void>(0, options.signal, (resolve, reject) => {
-        socket.once('connect', () => resolve())
-        socket.once('error', error => reject(explainDial(error, target, timeout)))
-        return { expired: () => {}, done: () => {} }
-      })
-    } finally {
-      socket.destroy()
-    }
-  }
-
-  /** A promise that ends by its own means, by time, by the signal or by close(), and cleans up after itself. */
-  #settle<T>(
-    timeout: number,
-    signal: AbortSignal | undefined,
-    start: (resolve: (value: T) => void, reject: (error: unknown) => void) => { expired: () => void; done: () => void },
-  ): Promise<T> {
-    const { promise, resolve, reject } = withResolvers<T>()
-    signal?.throwIfAborted()
-    const { expired, done } = start(resolve, reject)
-    const closing = this.#closing.signal
-    const onClose = () => reject(closing.reason)
-    const onAbort = () => reject(signal?.reason)
-    const timer = timeout > 0 ? setTimeout(expired, Math.min(timeout, longestTimeout)) : undefined
-    closing.addEventListener('abort', onClose)
-    signal?.addEventListener('abort', onAbort)
-    return promise.finally(() => {
-      clearTimeout(timer)
-      closing.removeEventListener('abort', onClose)
-      signal?.removeEventListener('abort', onAbort)
-      done()
-    })
   }
 
   #countRef(change: number): void {
@@ -678,20 +564,6 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
-  }
-}
-
-/** An unset variable makes NaN of a time and undefined of a port: that must not become a wait without end. */
-function checkReadyOptions({ timeout, target }: ReadyOptions): void {
-  if (timeout !== undefined && !(timeout >= 0)) {
-    throw new TunnelError('USAGE', `timeout: milliseconds were expected, 0 or more, not ${String(timeout)}`)
-  }
-  if (target === undefined) return
-  if (typeof target.host !== 'string' || target.host === '') {
-    throw new TunnelError('USAGE', `target.host: a name or an address was expected, not ${String(target.host)}`)
-  }
-  if (!Number.isInteger(target.port) || target.port < 1 || target.port > 65535) {
-    throw new TunnelError('USAGE', `target.port: a number from 1 to 65535 was expected, not ${String(target.port)}`)
   }
 }
 
