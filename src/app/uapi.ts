@@ -16,7 +16,7 @@ export function uapiOf(tunnel: Tunnel): UapiHandler {
     const operation = newline < 0 ? request : request.slice(0, newline)
     const rest = newline < 0 ? '' : request.slice(newline + 1)
     if (operation === 'get=1') {
-      return rest === '' ? `${formatUapiStatus(tunnel.uapiStatus())}${status(0)}` : status(uapiErrno.invalid)
+      return rest === '' ? `${formatUapiStatus(tunnel.live.status())}${status(0)}` : status(uapiErrno.invalid)
     }
     if (operation !== 'set=1') return status(uapiErrno.protocol)
     const result = parseUapiSet(rest)
@@ -40,9 +40,9 @@ function status(errno: number): string {
 async function apply(tunnel: Tunnel, set: UapiSet): Promise<number> {
   if (set.fwmark !== undefined && set.fwmark !== 0) return uapiErrno.unsupported
   if (set.listenPort !== undefined) await tunnel.setPort(set.listenPort)
-  if (set.privateKey !== undefined) await tunnel.changeKey(set.privateKey)
+  if (set.privateKey !== undefined) await tunnel.live.changeKey(set.privateKey)
   if (tunnel.closed) return uapiErrno.failed
-  if (set.replacePeers) for (const { publicKey } of tunnel.uapiStatus().peers) tunnel.dropPeer(publicKey)
+  if (set.replacePeers) for (const { publicKey } of tunnel.live.status().peers) tunnel.live.dropPeer(publicKey)
   for (const peer of set.peers) applyPeer(tunnel, peer)
   return uapiErrno.none
 }
@@ -50,18 +50,18 @@ async function apply(tunnel: Tunnel, set: UapiSet): Promise<number> {
 function applyPeer(tunnel: Tunnel, change: UapiPeerChange): void {
   const { publicKey, presharedKey, endpoint, persistentKeepalive, replaceAllowedIps, allowedIps } = change
   if (change.remove) {
-    tunnel.dropPeer(publicKey)
+    tunnel.live.dropPeer(publicKey)
     return
   }
-  if (change.updateOnly && !tunnel.hasPeer(publicKey)) return
-  const record = tunnel.editPeer({
+  if (change.updateOnly && !tunnel.live.hasPeer(publicKey)) return
+  const record = tunnel.live.editPeer({
     publicKey,
     replaceAllowedIps,
     allowedIps,
     ...(presharedKey !== undefined && { presharedKey }),
     ...(persistentKeepalive !== undefined && { persistentKeepalive }),
   })
-  if (record !== undefined && endpoint !== undefined) tunnel.setPeerAddress(record, endpoint)
+  if (record !== undefined && endpoint !== undefined) tunnel.live.setPeerAddress(record, endpoint)
 }
 
 function errnoOf(error: unknown): number {

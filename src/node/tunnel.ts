@@ -1,11 +1,9 @@
 // The tunnel as a Node program sees it: a host without a kernel, its UDP sockets, names and readiness.
 import { EventEmitter, setMaxListeners } from 'node:events'
-import { type Endpoint, formatAddress, type IpAddress, sameAddress } from '../core/base/address.js'
+import { formatAddress, type IpAddress, sameAddress } from '../core/base/address.js'
 import { encodeKey } from '../core/base/base64.js'
-import { SecretKey } from '../core/base/secret.js'
 import type { Config } from '../core/config/config.js'
 import { singleAddresses } from '../core/config/draft.js'
-import type { UapiStatus } from '../core/config/uapi-status.js'
 import { Host } from '../core/host/host.js'
 import type { StackLimits } from '../core/netstack/limits.js'
 import type { Timers } from '../core/wireguard/constants.js'
@@ -18,9 +16,10 @@ import { type CryptoName, selectCrypto } from './crypto/select.js'
 import { DatagramSocket } from './datagram.js'
 import type { TunnelConnectOptions } from './dial.js'
 import { type EndpointEnvironment, systemResolver } from './endpoints.js'
+import { LiveChanges } from './live-changes.js'
 import { createLoop, type Loop } from './loop.js'
 import { createNames } from './names.js'
-import { PeerBook, type PeerRecord } from './peer-book.js'
+import { PeerBook } from './peer-book.js'
 import {
   type PeerEdit,
   type PeerInfo,
@@ -84,6 +83,8 @@ interface TunnelEvents {
 export class Tunnel extends EventEmitter<TunnelEvents> {
   /** As it was when the tunnel was opened. */
   readonly config: Config
+  /** @internal What changes it while it runs. */
+  readonly live: LiveChanges
   readonly #host: Host
   readonly #udp: UdpSockets
   readonly #loop: Loop
@@ -94,14 +95,10 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
   readonly #book: PeerBook
   readonly #gate: ReadyGate
   readonly #routes = watchRoutes(() => {
-    if (this.#udp.followRoutes()) this.#announce()
+    if (this.#udp.followRoutes()) this.live.announce()
   })
   readonly #cryptoName: CryptoName
   readonly #claims: KeyClaims
-  #privateKey: SecretKey | undefined
-  #publicKey: string
-  /** The last change that takes time: one waits for the other. */
-  #changing: Promise<unknown> = Promise.resolve()
   readonly #closing = new AbortController()
   #received = 0
   #udpError: NodeJS.ErrnoException | undefined
@@ -170,13 +167,12 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
     })
     tracing?.setPort(udp.port)
     try {
-      tunnel = new Tunnel(config, host, udp, now, crypto.name as CryptoName, options, claims)
+      tunnel = new Tunnel(config, host, udp, now, crypto.name as CryptoName, options, claims, privateKey)
     } catch (error) {
       host.close(now())
       await Promise.all([udp.close(), tracing?.close()])
       throw error
     }
-    tunnel.#privateKey = SecretKey.copy(privateKey)
     tunnel.#tracing = tracing
     for (const warning of warnings) tunnel.warn(warning)
     return tunnel
@@ -190,6 +186,7 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
     cryptoName: CryptoName,
     options: TunnelOptions,
     claims: KeyClaims,
+    privateKey: Uint8Array,
   ) {
     super()
     setMaxListeners(0, this.#closing.signal)
@@ -199,7 +196,6 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
     this.#udp = udp
     this.#now = now
     this.#cryptoName = cryptoName
-    this.#publicKey = host.device.publicKey === undefined ? '' : encodeKey(host.device.publicKey)
     this.#loop = createLoop({
       host,
       now,
@@ -222,6 +218,22 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
       favour: endpoints => udp.favour(endpoints),
       renew: endpoint => udp.renew(endpoint),
       changed: () => this.#loop.changed(),
+    })
+    this.live = new LiveChanges({
+      host,
+      udp,
+      book: this.#book,
+      claims,
+      crypto: selectCrypto(cryptoName),
+      privateKey,
+      now,
+      changed: () => this.#loop.changed(),
+      renamed: () => {
+        this.#names = undefined
+      },
+      moved: () => this.#tracing?.setPort(udp.port),
+      warn: message => this.warn(message),
+      mustBeOpen: () => this.#mustBeOpen(),
     })
     this.#gate = new ReadyGate({
       host,
@@ -294,7 +306,7 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
 
   /** Base64; empty while there is no private key. */
   get publicKey(): string {
-    return this.#publicKey
+    return this.live.publicKey
   }
 
   /** The UDP port this tunnel is bound to. */
@@ -324,7 +336,7 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
    */
   setPeer(settings: PeerSettings): PeerInfo {
     this.#mustBeOpen()
-    const record = this.editPeer(readSettings(settings))
+    const record = this.live.editPeer(readSettings(settings))
     if (record !== undefined) return this.#book.describe(record)
     throw new TunnelError('USAGE', "publicKey: it is this tunnel's own: give the peer's")
   }
@@ -332,7 +344,7 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
   /** Takes a peer away with its sessions; false if there is none with this key (base64). */
   removePeer(publicKey: string): boolean {
     this.#mustBeOpen()
-    return this.dropPeer(readKeyArgument('publicKey', publicKey))
+    return this.live.dropPeer(readKeyArgument('publicKey', publicKey))
   }
 
   /**
@@ -340,95 +352,12 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
    * key. Rejects with USAGE, TUNNEL_CLOSED, or TUNNEL_KEY_IN_USE where another process has that key.
    */
   async setPrivateKey(privateKey: string): Promise<void> {
-    await this.changeKey(readKeyArgument('privateKey', privateKey))
+    await this.live.changeKey(readKeyArgument('privateKey', privateKey))
   }
 
   /** Moves to another UDP port, 0 taking a free one; peers follow with the next packet. Rejects with UDP_BIND_FAILED, and stays then. */
   async setPort(port: number): Promise<void> {
-    await this.#change(async () => {
-      const before = this.port
-      await this.#udp.rebind(port)
-      if (this.port !== before) this.#announce()
-      this.#tracing?.setPort(this.#udp.port)
-    })
-  }
-
-  #announce(): void {
-    this.#host.device.announce(this.#now())
-    this.#loop.changed()
-  }
-
-  /** @internal As {@link setPeer}, in bytes; undefined for our own key. RangeError beyond the limit of peers. */
-  editPeer(edit: PeerEdit): PeerRecord | undefined {
-    this.#names = undefined
-    return this.#book.set(edit)
-  }
-
-  /** @internal Points a peer to an address, by which its endpoint's name stays if it leads there. */
-  setPeerAddress(record: PeerRecord, endpoint: Endpoint): void {
-    this.#book.setAddress(record, endpoint)
-  }
-
-  /** @internal */
-  dropPeer(publicKey: Uint8Array): boolean {
-    this.#names = undefined
-    return this.#book.remove(publicKey)
-  }
-
-  /** @internal Whether there is such a peer. */
-  hasPeer(publicKey: Uint8Array): boolean {
-    return this.#host.device.peer(publicKey) !== undefined
-  }
-
-  /** @internal Zeros take the key away. */
-  async changeKey(privateKey: Uint8Array): Promise<void> {
-    await this.#change(async () => {
-      const crypto = selectCrypto(this.#cryptoName)
-      const isNone = privateKey.every(byte => byte === 0)
-      const handle = isNone ? undefined : crypto.privateKey(privateKey)
-      const publicKey = handle?.publicKey.slice()
-      handle?.wipe()
-      if (publicKey !== undefined && encodeKey(publicKey) === this.#publicKey) return
-      const warning = publicKey && (await this.#claims.move(publicKey))
-      if (warning !== undefined) this.warn(warning)
-      this.#mustBeOpen()
-      this.#host.device.setPrivateKey(privateKey, this.#now())
-      this.#publicKey = publicKey === undefined ? '' : encodeKey(publicKey)
-      this.#privateKey?.fill(0)
-      this.#privateKey = isNone ? undefined : SecretKey.copy(privateKey)
-      this.#names = undefined
-      this.#book.prune()
-      this.#loop.changed()
-    })
-  }
-
-  #change(step: () => Promise<void>): Promise<void> {
-    const done = this.#changing.then(() => {
-      this.#mustBeOpen()
-      return step()
-    })
-    this.#changing = done.catch(() => {})
-    return done
-  }
-
-  /** @internal What the userspace configuration protocol shows, keys included. */
-  uapiStatus(): UapiStatus {
-    const { device } = this.#host
-    return {
-      ...(this.#privateKey && { privateKey: this.#privateKey }),
-      listenPort: this.port,
-      fwmark: 0,
-      peers: this.#book.all().map(({ peer, lastHandshake }) => ({
-        publicKey: peer.publicKey,
-        presharedKey: device.presharedKeyOf(peer),
-        ...(peer.endpoint && { endpoint: peer.endpoint }),
-        lastHandshake: lastHandshake ?? 0,
-        rxBytes: peer.rxBytes,
-        txBytes: peer.txBytes,
-        persistentKeepalive: peer.persistentKeepalive,
-        allowedIps: peer.allowedIps,
-      })),
-    }
+    await this.live.changePort(port)
   }
 
   #lookup(name: string): IpAddress[] {
@@ -553,7 +482,7 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
     }
     this.#book.close()
     this.#routes.stop()
-    this.#privateKey?.fill(0)
+    this.live.forgetKey()
     this.#host.close(this.#now())
     this.#udp.endTurn()
     this.#loop.stop()

@@ -84,7 +84,7 @@ describe('up', () => {
     const { code, stderr } = await run(['up', '-c', silentConf(directory), '--timeout', '200ms'], directory)
     expect(code).toBe(1)
     expect(stderr).toMatch(
-      /^tunless: no handshake in 0\.2 s with gateway at 127\.0\.0\.1:9 \(\d initiations?\): .*\(HANDSHAKE_TIMEOUT\)\n$/,
+      /^tunless: no handshake in 0\.2 s with gateway at 127\.0\.0\.1:9 \(\d initiations? unanswered\): .*\(HANDSHAKE_TIMEOUT\)\n$/,
     )
     expect(filesIn(directory)).toEqual(['silent.conf'])
   })
