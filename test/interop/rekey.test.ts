@@ -8,7 +8,7 @@ import {
   programFile,
   startServices,
 } from '../support/interop.js'
-import { createLink, farInside, type Link } from '../support/link.js'
+import { createLink, farInside, type Link, nearInside } from '../support/link.js'
 import { createNetwork, type Network } from '../support/netns.js'
 import { installed } from '../support/tarball.js'
 
@@ -39,5 +39,24 @@ describeInterop('a transfer', () => {
   // 120 s each, so a bit more than six minutes for three of them.
   it.runIf(process.env.TUNLESS_SOAK === '1')('lives through three rekeys in real time', { timeout: 600_000 }, () =>
     transfer(payload.length / 400, {}),
+  )
+
+  it.runIf(process.env.TUNLESS_SOAK === '1')(
+    'lives through three rekeys in real time that the peer begins',
+    { timeout: 600_000 },
+    async () => {
+      await link.far.stop() // Both would have the same addresses and port.
+      const dialled = await createLink(network, { family: 4, psk: true, initiator: 'far' })
+      const args = [programFile('respond.mjs'), await installed(), dialled.conf, payload.file]
+      const responder = network.near.start(process.execPath, args)
+      await responder.prints(/listening/)
+      const url = `http://${nearInside[4]}:8000/payload?rate=${payload.length / 400}`
+      const command = 'curl -sS --fail "$1" | sha256sum'
+      const sum = await network.far.must('bash', ['-o', 'pipefail', '-c', command, 'bash', url], { timeout: 580_000 })
+      expect(sum.split(' ')[0]).toBe(payload.sha256)
+      expect(responder.stdout.match(/handshake/g)?.length).toBeGreaterThanOrEqual(4)
+      await responder.stop()
+      await dialled.far.stop()
+    },
   )
 })

@@ -1,5 +1,5 @@
 // Our side as the responder: respond.mjs INSTALLATION CONF PAYLOAD opens a tunnel that has no Endpoint and serves HTTP in it
-// on port 8000, to be dialled by the kernel's TCP on the other host.
+// on port 8000, to be dialled by the kernel's TCP on the other host. Each handshake prints a line.
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -11,6 +11,7 @@ const { openTunnel } = await import(
 )
 
 const tunnel = await openTunnel(conf)
+tunnel.on('handshake', () => console.log('handshake'))
 const http = httpService(file)
 const server = tunnel.createServer(socket => http.emit('connection', socket))
 server.listen(8000, () => console.log('listening'))
