@@ -62,7 +62,7 @@ describe.each(versions)('on Node %s', version => {
     expect(await must('curl', curl)).toBe('behind the gateway\n')
     expect(await up.stop('SIGINT')).toMatchObject({ code: 0, stdout: '' })
     await gateway.stop()
-    expect(filesOf(home)).toEqual(['client.conf', 'ready.json'])
+    expect(filesOf(home)).toEqual(['client.conf'])
   })
 })
 
