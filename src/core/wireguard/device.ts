@@ -29,7 +29,7 @@ export type { DeviceLimits, Timers } from './constants.js'
 export type { DeviceEvent } from './context.js'
 export type { DeviceCounters } from './counters.js'
 export type { Peer } from './peer.js'
-export type { DeviceTrace, HandshakeSecrets } from './trace.js'
+export type { DeviceTrace } from './trace.js'
 
 export interface DeviceOptions {
   readonly crypto: Crypto
