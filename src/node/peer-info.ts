@@ -40,6 +40,13 @@ export interface TunnelStats {
   readonly port: number
   readonly udp: Readonly<UdpCounters> & { readonly received: number }
   readonly device: Readonly<DeviceCounters>
+  /** What the handshakes of others take up: messages that wait for their turn, sources that are limited, indices in use. */
+  readonly load: {
+    readonly underLoad: boolean
+    readonly queuedHandshakes: number
+    readonly limitedSources: number
+    readonly indices: number
+  }
   readonly stack: Readonly<StackCounters>
   /** Packet slots. */
   readonly memory: { readonly slots: number; readonly inUse: number }

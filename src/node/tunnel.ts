@@ -451,12 +451,14 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
   /** Counters of every layer, and the peers. */
   stats(): TunnelStats {
     const { device, stack, memory } = this.#host
+    const { isUnderLoad, queuedHandshakes, limitedSources, indices } = device.status(this.#now())
     return {
       crypto: this.#cryptoName,
       publicKey: this.publicKey,
       port: this.port,
       udp: { received: this.#received, ...this.#udp.counters },
       device: { ...device.counters },
+      load: { underLoad: isUnderLoad, queuedHandshakes, limitedSources, indices },
       stack: { ...stack.counters },
       memory: { slots: memory.capacity, inUse: memory.inUse },
       peers: this.peers(),

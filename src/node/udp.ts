@@ -117,7 +117,8 @@ class OuterSockets implements UdpSockets {
       socket.on('error', error)
       socket.on('message', (message, remote) => {
         const source = this.#source(remote)
-        const { live } = this.#routeTo(source)
+        // By its text: a flood brings as many endpoints as datagrams, and none is worth a route of its own.
+        const live = this.#live.get(remote.address, remote.port)
         // It should have come to its own socket: the local address that it went to is another by now.
         if (live !== undefined) this.#live.renew(live)
         this.#receive(message, source)
@@ -160,7 +161,7 @@ class OuterSockets implements UdpSockets {
       return this.#lastSource
     }
     const zone = remote.address.indexOf('%')
-    const bytes = parseAddress(zone < 0 ? remote.address : remote.address.slice(0, zone))
+    const bytes = ipv4Bytes(remote.address) ?? parseAddress(zone < 0 ? remote.address : remote.address.slice(0, zone))
     const source = { address: unmapAddress(bytes ?? new Uint8Array(4)), port: remote.port }
     if (zone >= 0) this.#zoned.set(source, remote.address)
     this.#lastAddress = remote.address
@@ -282,4 +283,21 @@ class OuterSockets implements UdpSockets {
     this.#closed = true
     await this.#closeSockets(this.#all())
   }
+}
+
+/** An IPv4 address as Node writes it, undefined for any other; a flood from many sources needs it once a datagram. */
+function ipv4Bytes(text: string): Uint8Array | undefined {
+  const bytes = new Uint8Array(4)
+  let at = 0
+  let value = 0
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i)
+    if (code === 46) {
+      bytes[at++] = value
+      value = 0
+    } else if (code >= 48 && code <= 57) value = value * 10 + code - 48
+    else return undefined
+  }
+  bytes[at] = value
+  return at === 3 ? bytes : undefined
 }

@@ -77,6 +77,8 @@ export interface DeviceLimits {
   readonly handshakeWorkPerTurn: number
   /** Cookie replies sent in one turn. */
   readonly cookieRepliesPerTurn: number
+  /** Cookie replies sent in a second: under a flood there are as many turns as there is time. What is beyond gets none. */
+  readonly cookieRepliesPerSecond: number
   /** Handshakes a second from one source (IPv6: one /64) that showed its cookie, and how many at once. */
   readonly sourceRate: number
   readonly sourceBurst: number
@@ -93,6 +95,7 @@ export const defaultLimits: DeviceLimits = {
   underLoadWork: 50,
   handshakeWorkPerTurn: 4,
   cookieRepliesPerTurn: 64,
+  cookieRepliesPerSecond: 4096,
   sourceRate: 20,
   sourceBurst: 5,
   sources: 65_536,

@@ -1,6 +1,7 @@
 // MAC1, MAC2 and cookies (WireGuard paper, 5.3, 5.4.4 and 5.4.7): the side that checks and gives cookies, one a device, and
 // the side that computes MACs and takes cookies, one a peer.
 import { type Endpoint, unmapAddress } from '../base/address.js'
+import { isZero } from '../crypto/bytes.js'
 import type { Crypto, MacKey } from '../crypto/crypto.js'
 import { macSize, macsSize, senderOf, serialiseCookieReply } from '../wire/wireguard.js'
 import { labelCookie, labelMac1, type Timers } from './constants.js'
@@ -34,6 +35,8 @@ export class CookieChecker {
 
   /** Whether MAC2 is right: the sender receives at its address, for a cookie went there. */
   mac2Valid(message: Uint8Array, source: Endpoint, now: number): boolean {
+    // Whoever has no cookie sends zeros: nearly all of a flood, and the cookie's key need not be set up.
+    if (isZero(message.subarray(message.length - macSize))) return false
     const cookie = this.#cookieFor(source, now)
     const covered = message.length - macSize
     const key = this.#crypto.macKey(cookie)

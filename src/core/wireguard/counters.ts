@@ -11,6 +11,8 @@ export interface DeviceCounters {
   handshakeQueueFull: number
   /** Under load, a cookie was sent instead of an answer. */
   cookieRepliesSent: number
+  /** Under load, and no cookie was sent either: too many were in this second. */
+  cookieRepliesWithheld: number
   /** Under load, and MAC2 was right, but its source sends too many. */
   rateLimited: number
   /** MAC1 was right, but the message does not decrypt. */
@@ -52,6 +54,7 @@ export function createCounters(): DeviceCounters {
     unknownIndex: 0,
     handshakeQueueFull: 0,
     cookieRepliesSent: 0,
+    cookieRepliesWithheld: 0,
     rateLimited: 0,
     badHandshake: 0,
     unknownPeer: 0,

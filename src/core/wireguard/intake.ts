@@ -19,6 +19,9 @@ export class HandshakeIntake {
   /** When the queue last became non-empty. */
   #waitingSince = 0
   #loadedUntil = -Infinity
+  /** Cookie replies that may be sent now; at most a turn's worth is saved up. */
+  #replyTokens = 0
+  #repliesAt = -Infinity
 
   constructor(device: DeviceContext) {
     this.#device = device
@@ -106,11 +109,24 @@ export class HandshakeIntake {
     const { identity, counters } = this.#device
     if (identity === undefined) return false
     if (!identity.checker.mac2Valid(bytes, source, now)) {
-      if (sendMessage(this.#device, identity.checker.reply(bytes, source, now), source)) counters.cookieRepliesSent++
+      if (!this.#mayReply(now)) counters.cookieRepliesWithheld++
+      else if (sendMessage(this.#device, identity.checker.reply(bytes, source, now), source))
+        counters.cookieRepliesSent++
       return false
     }
     if (this.#limiter.allow(source.address, now)) return true
     counters.rateLimited++
     return false
+  }
+
+  /** A token bucket: one reply each 1/cookieRepliesPerSecond. */
+  #mayReply(now: number): boolean {
+    const { cookieRepliesPerSecond, cookieRepliesPerTurn } = this.#device.limits
+    const earned = ((now - this.#repliesAt) * cookieRepliesPerSecond) / 1000
+    this.#replyTokens = Math.min(cookieRepliesPerTurn, this.#replyTokens + earned)
+    this.#repliesAt = now
+    if (this.#replyTokens < 1) return false
+    this.#replyTokens--
+    return true
   }
 }

@@ -89,6 +89,23 @@ describe('under load', () => {
     expect(b.device.status(world.now).limitedSources).toBeLessThanOrEqual(1)
   })
 
+  it('so many cookie replies leave in a second, however many turns there are', () => {
+    const limits = { underLoadQueue: 1, cookieRepliesPerTurn: 4, cookieRepliesPerSecond: 100 }
+    const { world, a, b } = pair({ ofB: { limits } })
+    world.filter = () => true
+    a.device.initiate(a.peer(b), world.now)
+    world.run(0)
+    const initiation = a.sent(1)[0]!.bytes
+    for (let i = 0; i < 1000; i++) {
+      b.receive(initiation, endpointOf(`192.0.2.9:${i + 1}`))
+      world.run(1)
+    }
+    const { cookieRepliesSent, cookieRepliesWithheld } = b.device.counters
+    expect(cookieRepliesSent).toBeGreaterThanOrEqual(100)
+    expect(cookieRepliesSent).toBeLessThanOrEqual(104)
+    expect(cookieRepliesSent + cookieRepliesWithheld).toBe(1000)
+  })
+
   it('the queue is bounded, and a turn takes a bounded part of it', () => {
     const { world, b } = pair({ slots: 16 })
     const { bytes, from } = initiationFor(world, b)
