@@ -25,7 +25,8 @@ describe('the tarball', () => {
       'examples/deploy.js',
     ])
       expect(files).toContain(file)
-    const allowed = /^(dist\/|src\/|docs\/|examples\/|(README|CHANGELOG|CONTRIBUTING|SECURITY)\.md$|LICENSE$|package\.json$)/
+    const allowed =
+      /^(dist\/|src\/|docs\/|examples\/|(README|CHANGELOG|CONTRIBUTING|SECURITY)\.md$|LICENSE$|package\.json$)/
     expect(files.filter(file => !allowed.test(file))).toEqual([])
     expect(files.filter(file => file.endsWith('.node') || file.endsWith('.test.js'))).toEqual([])
   })
