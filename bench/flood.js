@@ -92,7 +92,9 @@ for (const kind of Object.keys(rates)) {
   console.log(
     `  event loop's delay, p99: control ${show(control.delay, 1)} ms, under the flood ${show(flood.delay, 1)} (below 20)`,
   )
-  console.log(`  memory grew by ${show(flood.rssGrowth, 1)} MiB (below 16), control ${show(control.rssGrowth, 1)}`)
+  console.log(
+    `  memory grew by ${show(flood.rssGrowth, 1)} MiB (below 16), control ${show(control.rssGrowth, 1)}; V8's heap by ${show(flood.heapGrowth, 1)}`,
+  )
   console.log(
     `  at most ${peak.queuedHandshakes} of ${defaultLimits.queuedHandshakes} handshakes queued, ` +
       `${peak.limitedSources} of ${defaultLimits.sources} sources limited, ${peak.indices} indices`,

@@ -27,13 +27,14 @@ socket.on('data', chunk => {
 })
 
 let begun
-const peak = { queuedHandshakes: 0, limitedSources: 0, indices: 0, rss: 0 }
+const peak = { queuedHandshakes: 0, limitedSources: 0, indices: 0, rss: 0, heapTotal: 0, heapUsed: 0 }
 const delay = monitorEventLoopDelay({ resolution: 1 })
 
 function sample() {
   const { load } = tunnel.stats()
   for (const key of ['queuedHandshakes', 'limitedSources', 'indices']) peak[key] = Math.max(peak[key], load[key])
-  peak.rss = Math.max(peak.rss, process.memoryUsage().rss)
+  const memory = process.memoryUsage()
+  for (const key of ['rss', 'heapTotal', 'heapUsed']) peak[key] = Math.max(peak[key], memory[key])
 }
 
 const orders = {
@@ -49,9 +50,17 @@ const orders = {
   },
   start() {
     for (const key of Object.keys(peak)) peak[key] = 0
-    const { rss } = process.memoryUsage()
+    const { rss, heapTotal } = process.memoryUsage()
     const { device } = tunnel.stats()
-    begun = { bytes, rss, device, at: performance.now(), cpu: process.cpuUsage(), timer: setInterval(sample, sampling) }
+    begun = {
+      bytes,
+      rss,
+      heapTotal,
+      device,
+      at: performance.now(),
+      cpu: process.cpuUsage(),
+      timer: setInterval(sample, sampling),
+    }
     delay.reset()
     delay.enable()
   },
@@ -73,6 +82,8 @@ const orders = {
         cpu: (user + system) / 1e6 / seconds,
         delay: delay.percentile(99) / 1e6,
         rssGrowth: (peak.rss - begun.rss) / 2 ** 20,
+        // What V8 has set aside for young objects, most of it: it grows with the rate of garbage, to a bound of its own.
+        heapGrowth: (peak.heapTotal - begun.heapTotal) / 2 ** 20,
         peak,
         counters,
       },
