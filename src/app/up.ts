@@ -85,11 +85,12 @@ function watch(tunnel: Tunnel, log: Log): void {
   const silent = new Set<string>()
   tunnel.on('silent', peer => {
     silent.add(peer.publicKey)
-    log.info(`${describeReady({ peer }, tunnel.port)}: does not answer any more; calling it`)
+    const { rtt: _, ...known } = peer
+    log.info(`${describeReady({ peer: known }, tunnel.port)} does not answer any more; calling it`)
   })
   tunnel.on('handshake', peer => {
-    const said = `${describeReady({ peer }, tunnel.port)}`
-    if (silent.delete(peer.publicKey)) log.info(`${said}: answers again`)
+    const said = describeReady({ peer }, tunnel.port)
+    if (silent.delete(peer.publicKey)) log.info(`${said}, answers again`)
     else log.debug(`handshake with ${said}`)
   })
 }
