@@ -1,4 +1,5 @@
-// The demo's second process: a WireGuard responder with a web server behind it that listens inside the tunnel alone.
+// The demo's second process: a WireGuard responder with a web server behind it that listens inside the tunnel alone, on the TCP
+// port whose number the UDP port has outside.
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import http from 'node:http'
@@ -16,7 +17,7 @@ async function main(): Promise<void> {
   const order: GatewayOrder = JSON.parse(line)
   const tunnel = await openTunnel({ text: order.conf, name: 'the demo gateway' }, { listenHost: '127.0.0.1' })
   const web = http.createServer((request, response) => answer(request, response, order.greeting))
-  tunnel.createServer({ allowHalfOpen: true }, socket => web.emit('connection', socket)).listen(80)
+  tunnel.createServer({ allowHalfOpen: true }, socket => web.emit('connection', socket)).listen(tunnel.port)
   process.stdout.write(`${JSON.stringify({ port: tunnel.port })}\n`)
   await ended
   web.closeAllConnections()

@@ -19,12 +19,9 @@ import { createProgress } from './progress.js'
 /** Bytes of the speed test, and when it is cut short, ms. */
 const speedTestBytes = 32 * 1024 * 1024
 const speedTestTimeout = 4000
-/** What the direct attempt may take, ms: the address leads nowhere. */
+/** What the direct attempt may take, ms. */
 const directTimeout = 1000
 const gatewayTimeout = 5000
-/** Of RFC 5737's TEST-NET-1, which nobody routes; only the tunnel knows it. */
-const gatewayHost = '192.0.2.1'
-const runnerHost = '192.0.2.2'
 
 /** What the gateway's process gets on stdin; its answer is a line of JSON with `port`. */
 export interface GatewayOrder {
@@ -50,30 +47,31 @@ export async function demo(): Promise<boolean> {
       `process ${gateway.pid} listens on UDP port ${started.port} and on no other; the web server is inside`,
     )
 
-    const direct = await get({ host: gatewayHost, timeout: directTimeout }).catch(
+    const { port } = started
+    const direct = await get({ host: '127.0.0.1', port, timeout: directTimeout }).catch(
       (error: NodeJS.ErrnoException) => error,
     )
     if (!(direct instanceof Error) && direct.body === greeting)
       throw new Error('the web server answered without the tunnel')
     say(
       'direct',
-      `http://${gatewayHost}/ without the tunnel: ${direct instanceof Error ? `no way in (${direct.code ?? direct.message})` : 'someone else answers'}`,
+      `http://127.0.0.1:${port}/ without the tunnel: ${direct instanceof Error ? `no way in (${direct.code ?? direct.message})` : 'someone else answers'}`,
     )
 
     const handshakeBegan = performance.now()
-    tunnel = await openTunnel(withEndpoint(runnerConf, started.port))
+    tunnel = await openTunnel(withEndpoint(runnerConf, port))
     tunnel.on('warning', message => createLog('normal').warn(message))
     const { peer } = await tunnel.ready({ timeout: gatewayTimeout })
     const handshake = peer?.rtt ?? performance.now() - handshakeBegan
     say('handshake', `with ${peer?.name} at ${peer?.endpoint} in ${handshake.toFixed(1)} ms`)
 
     const through = (path: string) =>
-      get({ host: 'gateway', path, connect: () => (tunnel as Tunnel).connect(80, 'gateway') })
+      get({ host: 'gateway', port, path, connect: () => (tunnel as Tunnel).connect(port, 'gateway') })
     const page = await through('/')
     if (page.body !== greeting) throw new Error(`the web server answered "${page.body.slice(0, 80)}"`)
-    say('tunnel', `http://gateway/ through the tunnel: ${page.status} "${page.body}"`)
+    say('tunnel', `http://gateway:${port}/ through the tunnel: ${page.status} "${page.body}"`)
 
-    say('speed', await measure(tunnel))
+    say('speed', await measure(tunnel, port))
     say(
       'done',
       `in ${((performance.now() - began) / 1000).toFixed(1)} s, without root, TUN device or firewall rule; nothing is left behind`,
@@ -89,8 +87,7 @@ export async function demo(): Promise<boolean> {
 }
 
 function createDemoPair(): { gateway: Config; runner: Config } {
-  const addresses = { network: '192.0.2.0/24', gateway: gatewayHost, runner: runnerHost }
-  const { gateway, runner } = createPair({ host: '127.0.0.1', port: 1 }, newPrivateKey(), newPrivateKey(), addresses)
+  const { gateway, runner } = createPair({ host: '127.0.0.1', port: 1 }, newPrivateKey(), newPrivateKey())
   return { gateway: { ...gateway, interface: { ...gateway.interface, listenPort: 0 } }, runner }
 }
 
@@ -130,6 +127,7 @@ async function stopGateway(gateway: ChildProcess | undefined): Promise<void> {
 
 interface GetOptions {
   readonly host: string
+  readonly port: number
   readonly path?: string
   readonly timeout?: number
   readonly connect?: () => Duplex
@@ -137,12 +135,14 @@ interface GetOptions {
 
 async function request({
   host,
+  port,
   path = '/',
   timeout = gatewayTimeout,
   connect,
 }: GetOptions): Promise<http.IncomingMessage> {
   const options: http.RequestOptions = {
     host,
+    port,
     path,
     signal: AbortSignal.timeout(timeout),
     ...(connect ? { createConnection: connect } : { agent: false }), // an agent would dial by itself
@@ -166,10 +166,11 @@ async function get(options: GetOptions): Promise<{ status: number; body: string 
 }
 
 /** Downloads through the tunnel and checks what came against the checksum that the server sent before it. */
-async function measure(tunnel: Tunnel): Promise<string> {
-  const connect = () => tunnel.connect(80, 'gateway')
+async function measure(tunnel: Tunnel, port: number): Promise<string> {
+  const connect = () => tunnel.connect(port, 'gateway')
   const response = await request({
     host: 'gateway',
+    port,
     path: `/bytes/${speedTestBytes}`,
     timeout: 2 * speedTestTimeout,
     connect,

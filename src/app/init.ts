@@ -9,7 +9,7 @@ import { createLog } from './log.js'
 import { print } from './print.js'
 import { publicKeyOf } from './public-key.js'
 
-const defaultAddresses = { network: '10.7.0.0/24', gateway: '10.7.0.1', runner: '10.7.0.2' }
+const addresses = { network: '10.7.0.0/24', gateway: '10.7.0.1', runner: '10.7.0.2' }
 /** Seconds: keeps the way through a NAT open. */
 const keepalive = 25
 
@@ -45,7 +45,6 @@ export function createPair(
   endpoint: InitOptions['endpoint'],
   gatewayKey: Uint8Array,
   runnerKey: Uint8Array,
-  addresses = defaultAddresses,
 ): { gateway: Config; runner: Config } {
   const network = parsePrefix(addresses.network) as Prefix
   const gatewayAddress = parseAddress(addresses.gateway) as IpAddress

@@ -177,13 +177,13 @@ describe('28: set=1 on a running tunnel', () => {
     const { publicKey } = newKeyPair()
     const peer = `public_key=${hexOf(publicKey)}`
     expect(
-      await ask(`set=1\n${peer}\nendpoint=192.0.2.1:5\nallowed_ip=10.9.0.0/16\npersistent_keepalive_interval=25`),
+      await ask(`set=1\n${peer}\nendpoint=127.0.0.5:5\nallowed_ip=10.9.0.0/16\npersistent_keepalive_interval=25`),
     ).toBe('errno=0\n\n')
-    expect(pair.runner.peers()[1]).toMatchObject({ publicKey, endpoint: '192.0.2.1:5', allowedIps: ['10.9.0.0/16'] })
+    expect(pair.runner.peers()[1]).toMatchObject({ publicKey, endpoint: '127.0.0.5:5', allowedIps: ['10.9.0.0/16'] })
     expect(await ask(`set=1\n${peer}\nallowed_ip=10.10.0.0/16\nallowed_ip=-10.9.0.0/16`)).toBe('errno=0\n\n')
     expect(pair.runner.peers()[1]?.allowedIps).toEqual(['10.10.0.0/16'])
     expect(await ask(`set=1\n${peer}\nremove=true`)).toBe('errno=0\n\n')
-    expect(await ask(`set=1\n${peer}\nupdate_only=true\nendpoint=192.0.2.1:5`)).toBe('errno=0\n\n')
+    expect(await ask(`set=1\n${peer}\nupdate_only=true\nendpoint=127.0.0.5:5`)).toBe('errno=0\n\n')
     expect(pair.runner.peers().map(each => each.name)).toEqual(['web1'])
     await echoes(socket, 'after')
     expect(pair.runner.stats().device.initiationsSent).toBe(1)
