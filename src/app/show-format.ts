@@ -1,18 +1,8 @@
 // The picture that `wg show` prints of an interface, word for word.
+import type { TunnelStatus } from '../node/control.js'
 
-export interface ShownPeer {
-  /** Base64. */
-  readonly publicKey: string
-  readonly hasPresharedKey: boolean
-  readonly endpoint?: string
-  readonly allowedIps: readonly string[]
-  /** Ms since 1970; 0 before the first one. */
-  readonly lastHandshake: number
-  readonly rxBytes: number
-  readonly txBytes: number
-  /** Seconds; 0 is off. */
-  readonly persistentKeepalive: number
-}
+/** As the control socket tells it. */
+export type ShownPeer = TunnelStatus['peers'][number]
 
 export interface ShownInterface {
   readonly name: string

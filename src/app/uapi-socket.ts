@@ -1,10 +1,11 @@
 // The unix socket of the userspace configuration protocol, by which wg(8) shows and changes a running tunnel. It gives the private
 // key to whoever can connect, so it is this user's alone.
 import { chmodSync, linkSync, lstatSync, mkdirSync, unlinkSync, watch } from 'node:fs'
-import { connect, createServer, type Server, type Socket } from 'node:net'
+import { createServer, type Server, type Socket } from 'node:net'
 import { basename, dirname, join, resolve } from 'node:path'
 import { uapiErrno } from '../core/config/uapi-values.js'
 import { TunnelError } from '../errors.js'
+import { isListening } from '../node/is-listening.js'
 
 /** Where wg(8) looks, and nowhere else. */
 export const uapiDirectory = '/var/run/wireguard'
@@ -155,19 +156,6 @@ async function clearAway(path: string): Promise<void> {
     )
   }
   if (lstatSync(path, { throwIfNoEntry: false })?.ino === entry.ino) remove(path)
-}
-
-function isListening(path: string): Promise<boolean> {
-  return new Promise(resolve => {
-    const socket = connect(path)
-    socket.once('connect', () => {
-      socket.destroy()
-      resolve(true)
-    })
-    socket.once('error', (error: NodeJS.ErrnoException) => {
-      resolve(error.code !== 'ECONNREFUSED' && error.code !== 'ENOENT')
-    })
-  })
 }
 
 function refused(path: string, cause: NodeJS.ErrnoException): TunnelError {

@@ -27,7 +27,7 @@ export async function loadConfig(source: ConfigSource, warn: (message: string) =
 /** Reads a file that holds, or may hold, a key. Rejects with CONFIG_UNREADABLE. */
 export async function readSecretFile(path: string, warn: (message: string) => void): Promise<string> {
   // Who forgets `{ text }` passes a key here, which no message may show.
-  if (/[\n[\]]/.test(path)) {
+  if (/\n|^\s*\[(interface|peer)\]/i.test(path)) {
     throw new TunnelError('CONFIG_UNREADABLE', 'a path was expected, and a text was given: pass it as { text }')
   }
   let file: FileHandle | undefined

@@ -3,9 +3,10 @@
 // belongs to a process that ended without cleaning up.
 import { randomBytes } from 'node:crypto'
 import { readdirSync, readlinkSync, rmdirSync, symlinkSync, unlinkSync } from 'node:fs'
-import { connect, createServer, type Server } from 'node:net'
+import { createServer, type Server } from 'node:net'
 import { join } from 'node:path'
 import { TunnelError } from '../../errors.js'
+import { isListening } from '../is-listening.js'
 import { findDirectories, here, keyName, makeDirectory, ownerOf, type Surroundings } from './directory.js'
 import { type ControlHandlers, type ControlLimits, ControlServer, defaultLimits } from './server.js'
 
@@ -147,20 +148,6 @@ function readClaim(directory: string, name: string): string | undefined {
     if (code !== 'EINVAL') throw error
   }
   throw new TunnelError('CONTROL_DIRECTORY_UNSAFE', `${path} was not made by tunless: remove it`)
-}
-
-function isListening(path: string): Promise<boolean> {
-  return new Promise(resolve => {
-    const socket = connect(path)
-    socket.once('connect', () => {
-      socket.destroy()
-      resolve(true)
-    })
-    socket.once('error', (error: NodeJS.ErrnoException) => {
-      // Anything else, a full backlog for instance (EAGAIN), is a process that lives.
-      resolve(error.code !== 'ECONNREFUSED' && error.code !== 'ENOENT')
-    })
-  })
 }
 
 /**

@@ -55,6 +55,12 @@ describe('a configuration', () => {
     }),
   )
 
+  it('may stand in a folder whose name has brackets', async () => {
+    const bracketed = join(folder, '[group] x.conf')
+    writeFileSync(bracketed, text, { mode: 0o600 })
+    expect((await load(bracketed)).config.source).toBe(bracketed)
+  })
+
   it('passed as text where a path belongs shows its key in no message', async () => {
     const error = await load(text).catch(error => error)
     expect(error.code).toBe('CONFIG_UNREADABLE')
