@@ -1,5 +1,6 @@
 // Cookies, load and the limiter (WireGuard paper, 5.3).
 import { describe, expect, it } from 'vitest'
+import { formatEndpoint } from '../../../../src/core/base/address.js'
 import { messageType } from '../../../../src/core/wire/wireguard.js'
 import { endpointOf, type Host, pair, prefix, World } from '../../../support/wireguard.js'
 
@@ -104,6 +105,23 @@ describe('under load', () => {
     expect(cookieRepliesSent).toBeGreaterThanOrEqual(100)
     expect(cookieRepliesSent).toBeLessThanOrEqual(104)
     expect(cookieRepliesSent + cookieRepliesWithheld).toBe(1000)
+  })
+
+  it('whoever got no cookie lately comes before those who ask again and again', () => {
+    const limits = { underLoadQueue: 1, cookieRepliesPerTurn: 4, cookieRepliesPerSecond: 100 }
+    const { world, a, b } = pair({ ofB: { limits } })
+    world.filter = () => true
+    a.device.initiate(a.peer(b), world.now)
+    world.run(0)
+    const initiation = a.sent(1)[0]!.bytes
+    for (let i = 0; i < 1000; i++) {
+      b.receive(initiation, endpointOf(`192.0.2.9:${(i % 20) + 1}`))
+      if (i === 500) b.receive(initiation, endpointOf('192.0.2.10:1'))
+      world.run(1)
+    }
+    const toNewcomer = b.sent(messageType.cookieReply).filter(({ to }) => formatEndpoint(to) === '192.0.2.10:1')
+    expect(toNewcomer).toHaveLength(1)
+    expect(b.device.counters.cookieRepliesSent).toBeGreaterThan(95)
   })
 
   it('the queue is bounded, and a turn takes a bounded part of it', () => {
