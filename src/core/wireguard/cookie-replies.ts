@@ -5,6 +5,8 @@
 const slots = 16_384
 /** Who got a cookie has no use for another one before its next retry, ms. */
 const served = 4000
+/** Part of a turn's replies that is kept for who got none. */
+const reserved = 0.25
 
 export class CookieReplies {
   readonly #perSecond: number
@@ -30,7 +32,7 @@ export class CookieReplies {
     const slot = (b0 | (b1 << 8)) & (slots - 1)
     const tag = (b2 | (b3 << 8) | (b4 << 16) | (b5 << 24)) >>> 0
     const isServed = tags[slot] === tag && now - (times[slot] as number) < served
-    if (isServed && this.#tokens < this.#burst / 2) return false
+    if (isServed && this.#tokens < this.#burst * reserved) return false
     this.#tokens--
     tags[slot] = tag
     times[slot] = now

@@ -12,8 +12,9 @@ import { RateLimiter } from './ratelimiter.js'
 const initiationWork = 1
 const responseWork = 0.4
 const checkWork = 0.02
-/** Part of the time that may go into handshakes for good; what was done beyond it counts as if it still waited. */
+/** Part of the time that may go into handshakes for good, and how much may be done beyond it before that is load; ms. */
 const sustainedShare = 0.2
+const sustainedBurst = 500
 
 export class HandshakeIntake {
   readonly #device: DeviceContext
@@ -94,8 +95,8 @@ export class HandshakeIntake {
     const { size } = this.#queue
     this.#recentWork = Math.max(0, this.#recentWork - (now - this.#recentAt) * sustainedShare)
     this.#recentAt = now
-    if (size >= limits.underLoadQueue || size * crypto.handshakeCost + this.#recentWork > limits.underLoadWork)
-      this.#loadedUntil = now + timers.underLoadTime
+    const isLong = size >= limits.underLoadQueue || size * crypto.handshakeCost > limits.underLoadWork
+    if (isLong || this.#recentWork > sustainedBurst) this.#loadedUntil = now + timers.underLoadTime
   }
 
   /** Handles one message; returns the work that it took. */

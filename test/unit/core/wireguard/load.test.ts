@@ -107,8 +107,23 @@ describe('under load', () => {
     expect(cookieRepliesSent + cookieRepliesWithheld).toBe(1000)
   })
 
+  it('handshakes that never wait in a long queue are load as well, when they take more than a fifth of the time', () => {
+    const load = (everyMs: number) => {
+      const world = new World()
+      const b = world.host({ address: '192.0.2.2:1002' })
+      const { bytes, from } = initiationFor(world, b)
+      for (let i = 0; i < 5000; i++) {
+        b.receive(bytes, from)
+        world.run(everyMs)
+      }
+      return b.device.counters
+    }
+    expect(load(1).cookieRepliesSent).toBeGreaterThan(1000)
+    expect(load(5).cookieRepliesSent).toBe(0)
+  })
+
   it('whoever got no cookie lately comes before those who ask again and again', () => {
-    const limits = { underLoadQueue: 1, cookieRepliesPerTurn: 4, cookieRepliesPerSecond: 100 }
+    const limits = { underLoadQueue: 1, cookieRepliesPerTurn: 16, cookieRepliesPerSecond: 100 }
     const { world, a, b } = pair({ ofB: { limits } })
     world.filter = () => true
     a.device.initiate(a.peer(b), world.now)
@@ -127,7 +142,7 @@ describe('under load', () => {
   it('the queue is bounded, and a turn takes a bounded part of it', () => {
     const { world, b } = pair({ slots: 16 })
     const { bytes, from } = initiationFor(world, b)
-    for (let i = 0; i < 5000; i++) b.receive(bytes, from)
+    for (let i = 0; i < 5000; i++) b.receive(bytes, { ...from, port: i + 1 })
     expect(b.device.counters.handshakeQueueFull).toBe(5000 - 4096)
     expect(b.device.status(world.now).queuedHandshakes).toBe(4096)
     world.filter = () => true
