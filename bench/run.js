@@ -12,7 +12,7 @@ const short = process.argv.includes('--short')
 const bench = new Bench({ time: short ? 100 : 1000, warmupTime: short ? 20 : 200, throws: true })
 const packetLength = 1420
 
-for (const name of ['node', 'noble']) {
+for (const name of ['simd', 'node', 'noble']) {
   const crypto = selectCrypto(name)
   const compared = await checkBackend(crypto)
   console.log(`${name}: ${compared} results as in vectors/`)

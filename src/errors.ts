@@ -79,6 +79,10 @@ export const errorCodes = {
     means: 'The socket of --name or --uapi, by which wg shows and changes the tunnel, cannot be made.',
     remedy: 'Run as root, choose another name, or name a path of your own with --uapi.',
   },
+  CRYPTO_UNAVAILABLE: {
+    means: 'The crypto backend that was asked for needs what this runtime lacks or forbids.',
+    remedy: 'Name no backend: the fastest that works is taken.',
+  },
   NO_SUCH_TUNNEL: {
     means: 'No interface or tunnel of that name or path answers.',
     remedy: 'Run `tunless show` without a name: it lists those that do.',

@@ -46,7 +46,10 @@ const closeLinger = 2000
 export interface TunnelOptions extends TraceOptions {
   /** Base64; fills a configuration without PrivateKey. */
   privateKey?: string
-  /** `node` (OpenSSL through node:crypto) or `noble` (pure TypeScript); the fastest by default. */
+  /**
+   * `simd` (WebAssembly), `node` (OpenSSL through node:crypto) or `noble` (pure TypeScript); the fastest that this runtime has
+   * by default, and `stats()` says which.
+   */
   crypto?: CryptoName
   /** The family of addresses that an endpoint's name is resolved to; both by default. */
   family?: 4 | 6

@@ -1,17 +1,38 @@
-import { describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { random } from '../../../../src/node/crypto/random.js'
 import { selectCrypto } from '../../../../src/node/crypto/select.js'
 
 describe('choosing a backend', () => {
+  afterEach(() => {
+    vi.unstubAllGlobals()
+    vi.resetModules()
+  })
+
   it('takes the fastest one, or the one that is named', () => {
-    expect(selectCrypto().name).toBe('node')
-    expect(selectCrypto('node').name).toBe('node')
-    expect(selectCrypto('noble').name).toBe('noble')
+    expect(selectCrypto().name).toBe('simd')
+    for (const name of ['simd', 'node', 'noble'] as const) expect(selectCrypto(name).name).toBe(name)
+    expect(selectCrypto()).toBe(selectCrypto('simd'))
     expect(selectCrypto('noble')).toBe(selectCrypto('noble'))
   })
 
+  it('takes the next one where WebAssembly is missing, and says why the fastest cannot be had', async () => {
+    vi.resetModules()
+    vi.stubGlobal('WebAssembly', undefined)
+    const { selectCrypto } = await import('../../../../src/node/crypto/select.js')
+    expect(selectCrypto().name).toBe('node')
+    expect(() => selectCrypto('simd')).toThrow(
+      expect.objectContaining({
+        code: 'CRYPTO_UNAVAILABLE',
+        message:
+          "the crypto backend 'simd' cannot run here (this runtime has no WebAssembly): leave the choice to tunless, or use 'node' or 'noble'",
+      }),
+    )
+  })
+
   it('says which ones there are when asked for another', () => {
-    expect(() => selectCrypto('rot13' as 'node')).toThrow("there is no crypto backend 'rot13': use 'node' or 'noble'")
+    expect(() => selectCrypto('rot13' as 'node')).toThrow(
+      "there is no crypto backend 'rot13': use 'simd', 'node' or 'noble'",
+    )
   })
 })
 
