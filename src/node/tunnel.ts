@@ -2,9 +2,11 @@
 import { EventEmitter, setMaxListeners } from 'node:events'
 import { formatAddress, type IpAddress, sameAddress } from '../core/base/address.js'
 import { encodeKey } from '../core/base/base64.js'
+import { defaultMemoryBytes } from '../core/base/packet-memory.js'
 import type { Config } from '../core/config/config.js'
 import { singleAddresses } from '../core/config/draft.js'
 import { Host } from '../core/host/host.js'
+import { slotSizeFor } from '../core/host/slot-size.js'
 import type { StackLimits } from '../core/netstack/limits.js'
 import type { Timers } from '../core/wireguard/constants.js'
 import type { DeviceEvent, DeviceLimits } from '../core/wireguard/device.js'
@@ -12,7 +14,7 @@ import { TunnelError } from '../errors.js'
 import type { KeyClaims } from './claims.js'
 import { createClock } from './clock.js'
 import { random } from './crypto/random.js'
-import { type CryptoName, selectCrypto } from './crypto/select.js'
+import { type CryptoName, selectCrypto, withCrypto } from './crypto/select.js'
 import { DatagramSocket } from './datagram.js'
 import type { TunnelConnectOptions } from './dial.js'
 import { type EndpointEnvironment, systemResolver } from './endpoints.js'
@@ -118,7 +120,9 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
     options: TunnelOptions,
     claims: KeyClaims,
   ): Promise<Tunnel> {
-    const crypto = selectCrypto(options.crypto)
+    const mtu = config.interface.mtu ?? defaultMtu
+    const { memoryBytes = defaultMemoryBytes } = options
+    const [crypto, memory] = withCrypto(options.crypto, crypto => crypto.createMemory(memoryBytes, slotSizeFor(mtu)))
     const now = createClock()
     let tunnel: Tunnel | undefined
     let udp: UdpSockets | undefined
@@ -128,12 +132,12 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
     )
     const host = new Host({
       crypto,
+      memory,
       random,
       privateKey,
       addresses: config.interface.addresses,
-      mtu: config.interface.mtu ?? defaultMtu,
+      mtu,
       now: now(),
-      ...(options.memoryBytes !== undefined && { memoryBytes: options.memoryBytes }),
       ...(options.timers && { timers: options.timers }),
       ...(options.deviceLimits && { deviceLimits: options.deviceLimits }),
       ...(options.stackLimits && { stackLimits: options.stackLimits }),

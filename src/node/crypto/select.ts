@@ -4,7 +4,7 @@ import type { Crypto } from '../../core/crypto/crypto.js'
 import { createNobleCrypto, type NobleX25519 } from '../../core/crypto/noble/noble.js'
 import { TunnelError } from '../../errors.js'
 import { nodeCrypto } from './node.js'
-import { createSimdCrypto, SimdModule } from './simd/simd.js'
+import { createSimdCrypto, SimdModule, simdUnavailable } from './simd/simd.js'
 
 /** From the fastest on. */
 export type CryptoName = 'simd' | 'node' | 'noble'
@@ -25,8 +25,26 @@ export function selectCrypto(name?: CryptoName): Crypto {
   return crypto
 }
 
+/**
+ * The backend called `name` and what `make` makes with it; without a name the fastest one that has packet memory for it, which
+ * is the only thing that `make` may fail to get with CRYPTO_UNAVAILABLE.
+ */
+export function withCrypto<Made>(name: CryptoName | undefined, make: (crypto: Crypto) => Made): [Crypto, Made] {
+  const crypto = selectCrypto(name)
+  try {
+    return [crypto, make(crypto)]
+  } catch (error) {
+    if (name !== undefined || !(error instanceof TunnelError) || error.code !== 'CRYPTO_UNAVAILABLE') throw error
+    const next = selectCrypto(withoutSimd())
+    return [next, make(next)]
+  }
+}
+
 function fastest(): CryptoName {
-  if (simdModule() instanceof SimdModule) return 'simd'
+  return simdModule() instanceof SimdModule ? 'simd' : withoutSimd()
+}
+
+function withoutSimd(): CryptoName {
   return nodeCryptoWorks() ? 'node' : 'noble'
 }
 
@@ -45,12 +63,8 @@ function create(name: CryptoName): Crypto {
 
 function createSimd(): Crypto {
   const module = simdModule()
-  if (module instanceof SimdModule) return createSimdCrypto(module, selectCrypto(nodeCryptoWorks() ? 'node' : 'noble'))
-  throw new TunnelError(
-    'CRYPTO_UNAVAILABLE',
-    `the crypto backend 'simd' cannot run here (${module.message}): leave the choice to tunless, or use 'node' or 'noble'`,
-    { cause: module },
-  )
+  if (module instanceof SimdModule) return createSimdCrypto(module, selectCrypto(withoutSimd()))
+  throw simdUnavailable(module)
 }
 
 let loaded: SimdModule | Error | undefined

@@ -3,6 +3,7 @@
 import { createPacketMemory, type PacketMemory } from '../../../core/base/packet-memory.js'
 import { expectLength } from '../../../core/crypto/bytes.js'
 import { type Crypto, type TransportKey, tagLength } from '../../../core/crypto/crypto.js'
+import { TunnelError } from '../../../errors.js'
 import { wasm } from './generated/module.js'
 
 type KeyWords = readonly [number, number, number, number, number, number, number, number]
@@ -51,10 +52,10 @@ export class SimdModule {
     }
   }
 
-  /** Throws RangeError if there is no address space left. The memory never grows, so its buffer stays the same. */
+  /** Throws CRYPTO_UNAVAILABLE if no address space is left. The memory never grows, so its buffer stays the same. */
   createMemory(bytes: number, slotSize: number): PacketMemory {
     const scratch = Math.ceil(bytes / 16) * 16
-    const memory = this.#createMemory(Math.ceil((scratch + scratchBytes(slotSize)) / pageBytes))
+    const memory = this.#reserve(Math.ceil((scratch + scratchBytes(slotSize)) / pageBytes))
     const { exports } = new this.#api.Instance(this.#module, { env: { memory, scratch } })
     const functions = exports as Functions
     const packetMemory = createPacketMemory(memory.buffer, slotSize, 0, bytes, functions.onesSum)
@@ -69,9 +70,25 @@ export class SimdModule {
     return functions
   }
 
+  #reserve(pages: number): { readonly buffer: ArrayBuffer } {
+    try {
+      return this.#createMemory(pages)
+    } catch (cause) {
+      throw simdUnavailable(cause as Error)
+    }
+  }
+
   #createMemory(pages: number): { readonly buffer: ArrayBuffer } {
     return new this.#api.Memory({ initial: pages, maximum: pages })
   }
+}
+
+export function simdUnavailable(cause: Error): TunnelError {
+  return new TunnelError(
+    'CRYPTO_UNAVAILABLE',
+    `the crypto backend 'simd' cannot run here (${cause.message}): leave the choice to tunless, or use 'node' or 'noble'`,
+    { cause },
+  )
 }
 
 /** What assembly/scratch.ts asks for behind the slots: keystream comes in groups of four blocks, of which one is no packet's. */

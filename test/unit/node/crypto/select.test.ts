@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
+import type { Crypto } from '../../../../src/core/crypto/crypto.js'
 import { random } from '../../../../src/node/crypto/random.js'
-import { selectCrypto } from '../../../../src/node/crypto/select.js'
+import { selectCrypto, withCrypto } from '../../../../src/node/crypto/select.js'
 
 describe('choosing a backend', () => {
   afterEach(() => {
@@ -27,6 +28,19 @@ describe('choosing a backend', () => {
           "the crypto backend 'simd' cannot run here (this runtime has no WebAssembly): leave the choice to tunless, or use 'node' or 'noble'",
       }),
     )
+  })
+
+  it('takes the next one where the fastest has no memory left, unless it was named', () => {
+    const tooMuch = (crypto: Crypto) => crypto.createMemory(crypto.name === 'simd' ? 2 ** 40 : 2048, 2048)
+    const [crypto, memory] = withCrypto(undefined, tooMuch)
+    expect(crypto.name).toBe('node')
+    expect(memory.capacity).toBe(1)
+    expect(() => withCrypto('simd', tooMuch)).toThrow(expect.objectContaining({ code: 'CRYPTO_UNAVAILABLE' }))
+    expect(() =>
+      withCrypto(undefined, () => {
+        throw new RangeError('another')
+      }),
+    ).toThrow('another')
   })
 
   it('says which ones there are when asked for another', () => {

@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import { describe, expect, it, vi } from 'vitest'
 import { writeNonce } from '../../../../src/core/crypto/bytes.js'
 import { onesSum } from '../../../../src/core/wire/checksum.js'
+import { copySum } from '../../../../src/core/wire/copy-sum.js'
 import { selectCrypto } from '../../../../src/node/crypto/select.js'
 import { SimdModule } from '../../../../src/node/crypto/simd/simd.js'
 
@@ -216,6 +217,17 @@ describe("packet memory that is WebAssembly's", () => {
     check()
     u8.fill(0xff)
     check()
+  })
+
+  it('takes copies and their sums as other memory does', () => {
+    const [memory, other] = [simd.createMemory(slotSize, slotSize), noble.createMemory(slotSize, slotSize)]
+    const { u8, u32 } = noble.createMemory(slotSize, slotSize)
+    u8.set(randomBytes(slotSize))
+    for (let length = 0; length < 600; length++) {
+      const [from, to] = [length % 11, length % 13]
+      expect(copySum({ u8, u32 }, from, memory, to, length)).toBe(copySum({ u8, u32 }, from, other, to, length))
+      expect(same(memory.u8.subarray(0, slotSize), other.u8)).toBe(true)
+    }
   })
 
   it('sums 64 KiB of ones', () => {
