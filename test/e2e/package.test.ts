@@ -19,6 +19,7 @@ describe('the tarball', () => {
       'dist/index.js',
       'dist/index.d.ts',
       'dist/index.js.map',
+      'dist/node/crypto/simd/generated/module.js',
       'README.md',
       'LICENSE',
       'docs/errors.md',
@@ -28,7 +29,7 @@ describe('the tarball', () => {
     const allowed =
       /^(dist\/|src\/|docs\/|examples\/|(README|CHANGELOG|CONTRIBUTING|SECURITY)\.md$|LICENSE$|package\.json$)/
     expect(files.filter(file => !allowed.test(file))).toEqual([])
-    expect(files.filter(file => file.endsWith('.node') || file.endsWith('.test.js'))).toEqual([])
+    expect(files.filter(file => /\.(node|wasm)$/.test(file) || file.endsWith('.test.js'))).toEqual([])
   })
 
   it('runs no script on installation, and neither does any package it brings', () => {
