@@ -1,7 +1,7 @@
 // ChaCha20-Poly1305 (RFC 8439) in place, without additional data. Four blocks of ChaCha20 at a time, a lane each, while Poly1305
-// takes what is sealed already, or what is to be opened, between the rounds: the one keeps the vector units busy, the other
-// the multipliers, so that it costs next to nothing. No branch and no address depends on a secret.
-import { add, lane0, rotl7, rotl8, rotl12, rotl16, transpose } from './lanes'
+// takes what is sealed already, or what is to be opened, between the rounds: the one waits for the results of its own vectors,
+// so that the other costs next to nothing. No branch and no address depends on a secret.
+import { add, rotl7, rotl8, rotl12, rotl16, transpose } from './lanes'
 import { scratch } from './scratch'
 
 /** Encrypts `length` bytes at `start` and writes the tag behind them. The key comes as eight little-endian words. */
@@ -31,111 +31,59 @@ function crypt(
   // Poly1305 in 32-bit limbs, 2^128 and up in h4 (RFC 8439, 2.5). As r is clamped, r1 to r3 are multiples of 4, and what
   // passes 2^130 comes back by f = 5 r / 4. Between blocks h0 to h3 are below 2^33 and h4 is below 4: with a message's
   // words that is below 3 * 2^32, a sum of products below 3 * (1 + 3 * 5 / 4) * 2^60 < 2^64, and h again below 2^33.
-  let r0: u64 = 0
-  let r1: u64 = 0
-  let r2: u64 = 0
-  let r3: u64 = 0
-  let f0: u64 = 0
-  let f1: u64 = 0
-  let f2: u64 = 0
-  let f3: u64 = 0
-  let s0: u64 = 0
-  let s1: u64 = 0
-  let s2: u64 = 0
-  let s3: u64 = 0
-  let h0: u64 = 0
-  let h1: u64 = 0
-  let h2: u64 = 0
-  let h3: u64 = 0
-  let h4: u64 = 0
+  let r0: u64 = 0, r1: u64 = 0, r2: u64 = 0, r3: u64 = 0
+  let f0: u64 = 0, f1: u64 = 0, f2: u64 = 0, f3: u64 = 0
+  let h0: u64 = 0, h1: u64 = 0, h2: u64 = 0, h3: u64 = 0, h4: u64 = 0
   let m = start // the next block that it takes
   let ready = start // up to here it may go
 
-  let counter = i32x4(0, 1, 2, 3)
+  // The state that the rounds start with (RFC 8439, 2.3): "expand 32-byte k", the key, the block's number (12), and WireGuard's nonce,
+  // 32 zero bits and the 64 of the counter.
+  const s0 = i32x4.splat(0x61707865), s1 = i32x4.splat(0x3320646e), s2 = i32x4.splat(0x79622d32), s3 = i32x4.splat(0x6b206574)
+  const s4 = i32x4.splat(k0), s5 = i32x4.splat(k1), s6 = i32x4.splat(k2), s7 = i32x4.splat(k3)
+  const s8 = i32x4.splat(k4), s9 = i32x4.splat(k5), s10 = i32x4.splat(k6), s11 = i32x4.splat(k7)
+  const s13 = i32x4.splat(0), s14 = i32x4.splat(counterLo), s15 = i32x4.splat(counterHi)
+  let blocks = i32x4(0, 1, 2, 3)
+
   let made = -64 // bytes of keystream for the message: block 0 is the key of Poly1305
   do {
-    let x0 = i32x4.splat(0x61707865) // "expand 32-byte k"
-    let x1 = i32x4.splat(0x3320646e)
-    let x2 = i32x4.splat(0x79622d32)
-    let x3 = i32x4.splat(0x6b206574)
-    let x4 = i32x4.splat(k0)
-    let x5 = i32x4.splat(k1)
-    let x6 = i32x4.splat(k2)
-    let x7 = i32x4.splat(k3)
-    let x8 = i32x4.splat(k4)
-    let x9 = i32x4.splat(k5)
-    let x10 = i32x4.splat(k6)
-    let x11 = i32x4.splat(k7)
-    let x12 = counter
-    let x13 = i32x4.splat(0) // WireGuard's nonce: 32 zero bits, then the 64 of the counter
-    let x14 = i32x4.splat(counterLo)
-    let x15 = i32x4.splat(counterHi)
+    let x0 = s0, x1 = s1, x2 = s2, x3 = s3
+    let x4 = s4, x5 = s5, x6 = s6, x7 = s7
+    let x8 = s8, x9 = s9, x10 = s10, x11 = s11
+    let x12 = blocks, x13 = s13, x14 = s14, x15 = s15
     for (let i = 0; i < 10; i++) {
-      x0 = add(x0, x4)
-      x12 = rotl16(v128.xor(x12, x0))
-      x1 = add(x1, x5)
-      x13 = rotl16(v128.xor(x13, x1))
-      x2 = add(x2, x6)
-      x14 = rotl16(v128.xor(x14, x2))
-      x3 = add(x3, x7)
-      x15 = rotl16(v128.xor(x15, x3))
-      x8 = add(x8, x12)
-      x4 = rotl12(v128.xor(x4, x8))
-      x9 = add(x9, x13)
-      x5 = rotl12(v128.xor(x5, x9))
-      x10 = add(x10, x14)
-      x6 = rotl12(v128.xor(x6, x10))
-      x11 = add(x11, x15)
-      x7 = rotl12(v128.xor(x7, x11))
-      x0 = add(x0, x4)
-      x12 = rotl8(v128.xor(x12, x0))
-      x1 = add(x1, x5)
-      x13 = rotl8(v128.xor(x13, x1))
-      x2 = add(x2, x6)
-      x14 = rotl8(v128.xor(x14, x2))
-      x3 = add(x3, x7)
-      x15 = rotl8(v128.xor(x15, x3))
-      x8 = add(x8, x12)
-      x4 = rotl7(v128.xor(x4, x8))
-      x9 = add(x9, x13)
-      x5 = rotl7(v128.xor(x5, x9))
-      x10 = add(x10, x14)
-      x6 = rotl7(v128.xor(x6, x10))
-      x11 = add(x11, x15)
-      x7 = rotl7(v128.xor(x7, x11))
-
-      x0 = add(x0, x5)
-      x15 = rotl16(v128.xor(x15, x0))
-      x1 = add(x1, x6)
-      x12 = rotl16(v128.xor(x12, x1))
-      x2 = add(x2, x7)
-      x13 = rotl16(v128.xor(x13, x2))
-      x3 = add(x3, x4)
-      x14 = rotl16(v128.xor(x14, x3))
-      x10 = add(x10, x15)
-      x5 = rotl12(v128.xor(x5, x10))
-      x11 = add(x11, x12)
-      x6 = rotl12(v128.xor(x6, x11))
-      x8 = add(x8, x13)
-      x7 = rotl12(v128.xor(x7, x8))
-      x9 = add(x9, x14)
-      x4 = rotl12(v128.xor(x4, x9))
-      x0 = add(x0, x5)
-      x15 = rotl8(v128.xor(x15, x0))
-      x1 = add(x1, x6)
-      x12 = rotl8(v128.xor(x12, x1))
-      x2 = add(x2, x7)
-      x13 = rotl8(v128.xor(x13, x2))
-      x3 = add(x3, x4)
-      x14 = rotl8(v128.xor(x14, x3))
-      x10 = add(x10, x15)
-      x5 = rotl7(v128.xor(x5, x10))
-      x11 = add(x11, x12)
-      x6 = rotl7(v128.xor(x6, x11))
-      x8 = add(x8, x13)
-      x7 = rotl7(v128.xor(x7, x8))
-      x9 = add(x9, x14)
-      x4 = rotl7(v128.xor(x4, x9))
+      x0 = add(x0, x4); x12 = rotl16(v128.xor(x12, x0))
+      x1 = add(x1, x5); x13 = rotl16(v128.xor(x13, x1))
+      x2 = add(x2, x6); x14 = rotl16(v128.xor(x14, x2))
+      x3 = add(x3, x7); x15 = rotl16(v128.xor(x15, x3))
+      x8 = add(x8, x12); x4 = rotl12(v128.xor(x4, x8))
+      x9 = add(x9, x13); x5 = rotl12(v128.xor(x5, x9))
+      x10 = add(x10, x14); x6 = rotl12(v128.xor(x6, x10))
+      x11 = add(x11, x15); x7 = rotl12(v128.xor(x7, x11))
+      x0 = add(x0, x4); x12 = rotl8(v128.xor(x12, x0))
+      x1 = add(x1, x5); x13 = rotl8(v128.xor(x13, x1))
+      x2 = add(x2, x6); x14 = rotl8(v128.xor(x14, x2))
+      x3 = add(x3, x7); x15 = rotl8(v128.xor(x15, x3))
+      x8 = add(x8, x12); x4 = rotl7(v128.xor(x4, x8))
+      x9 = add(x9, x13); x5 = rotl7(v128.xor(x5, x9))
+      x10 = add(x10, x14); x6 = rotl7(v128.xor(x6, x10))
+      x11 = add(x11, x15); x7 = rotl7(v128.xor(x7, x11))
+      x0 = add(x0, x5); x15 = rotl16(v128.xor(x15, x0))
+      x1 = add(x1, x6); x12 = rotl16(v128.xor(x12, x1))
+      x2 = add(x2, x7); x13 = rotl16(v128.xor(x13, x2))
+      x3 = add(x3, x4); x14 = rotl16(v128.xor(x14, x3))
+      x10 = add(x10, x15); x5 = rotl12(v128.xor(x5, x10))
+      x11 = add(x11, x12); x6 = rotl12(v128.xor(x6, x11))
+      x8 = add(x8, x13); x7 = rotl12(v128.xor(x7, x8))
+      x9 = add(x9, x14); x4 = rotl12(v128.xor(x4, x9))
+      x0 = add(x0, x5); x15 = rotl8(v128.xor(x15, x0))
+      x1 = add(x1, x6); x12 = rotl8(v128.xor(x12, x1))
+      x2 = add(x2, x7); x13 = rotl8(v128.xor(x13, x2))
+      x3 = add(x3, x4); x14 = rotl8(v128.xor(x14, x3))
+      x10 = add(x10, x15); x5 = rotl7(v128.xor(x5, x10))
+      x11 = add(x11, x12); x6 = rotl7(v128.xor(x6, x11))
+      x8 = add(x8, x13); x7 = rotl7(v128.xor(x7, x8))
+      x9 = add(x9, x14); x4 = rotl7(v128.xor(x4, x9))
 
       for (const stop = min(m + 32, ready); m < stop; m += 16) {
         const m0 = h0 + load<u32>(m)
@@ -155,49 +103,30 @@ function crypt(
         h4 = top & 3
       }
     }
-    x0 = add(x0, i32x4.splat(0x61707865))
-    x1 = add(x1, i32x4.splat(0x3320646e))
-    x2 = add(x2, i32x4.splat(0x79622d32))
-    x3 = add(x3, i32x4.splat(0x6b206574))
-    x4 = add(x4, i32x4.splat(k0))
-    x5 = add(x5, i32x4.splat(k1))
-    x6 = add(x6, i32x4.splat(k2))
-    x7 = add(x7, i32x4.splat(k3))
-    x8 = add(x8, i32x4.splat(k4))
-    x9 = add(x9, i32x4.splat(k5))
-    x10 = add(x10, i32x4.splat(k6))
-    x11 = add(x11, i32x4.splat(k7))
-    x12 = add(x12, counter)
-    x14 = add(x14, i32x4.splat(counterLo))
-    x15 = add(x15, i32x4.splat(counterHi))
-    counter = add(counter, i32x4.splat(4))
+    const at = keystream + 64 + made
+    transpose(at, add(x0, s0), add(x1, s1), add(x2, s2), add(x3, s3))
+    transpose(at + 16, add(x4, s4), add(x5, s5), add(x6, s6), add(x7, s7))
+    transpose(at + 32, add(x8, s8), add(x9, s9), add(x10, s10), add(x11, s11))
+    transpose(at + 48, add(x12, blocks), x13, add(x14, s14), add(x15, s15))
+    blocks = add(blocks, i32x4.splat(4))
 
     if (made < 0) {
-      r0 = lane0(x0) & 0x0fff_ffff
-      r1 = lane0(x1) & 0x0fff_fffc
-      r2 = lane0(x2) & 0x0fff_fffc
-      r3 = lane0(x3) & 0x0fff_fffc
+      r0 = load<u32>(keystream) & 0x0fff_ffff
+      r1 = load<u32>(keystream, 4) & 0x0fff_fffc
+      r2 = load<u32>(keystream, 8) & 0x0fff_fffc
+      r3 = load<u32>(keystream, 12) & 0x0fff_fffc
       f0 = (r0 >> 2) * 5
       f1 = (r1 >> 2) * 5
       f2 = (r2 >> 2) * 5
       f3 = (r3 >> 2) * 5
-      s0 = lane0(x4)
-      s1 = lane0(x5)
-      s2 = lane0(x6)
-      s3 = lane0(x7)
     }
-    const at = keystream + 64 + made
-    transpose(at, x0, x1, x2, x3)
-    transpose(at + 16, x4, x5, x6, x7)
-    transpose(at + 32, x8, x9, x10, x11)
-    transpose(at + 48, x12, x13, x14, x15)
     if (sealing) {
       const from = max(made, 0)
       const to = min(made + 256, length)
       xor(start + from, start + to, keystream + 64 + from) // the last one's excess lands where the tag will be
-      ready = m + ((start + to - m) & ~31)
+      ready = start + (to & ~15)
     } else {
-      ready = m + (min(end - m, 320) & ~31) // all that the next ten double rounds can take
+      ready = start + (length & ~15)
     }
     made += 256
   } while (made < length)
@@ -240,10 +169,10 @@ function crypt(
   h3 = (h3 & 0xffff_ffff) + (h2 >> 32)
   h4 = (h4 & 3) + (h3 >> 32)
   const carry = (((((h0 & 0xffff_ffff) + 5) >> 32) + (h1 & 0xffff_ffff)) >> 32) + (h2 & 0xffff_ffff)
-  h0 = (h0 & 0xffff_ffff) + ((h4 + (((carry >> 32) + (h3 & 0xffff_ffff)) >> 32)) >> 2) * 5 + s0
-  h1 = (h1 & 0xffff_ffff) + s1 + (h0 >> 32)
-  h2 = (h2 & 0xffff_ffff) + s2 + (h1 >> 32)
-  h3 = (h3 & 0xffff_ffff) + s3 + (h2 >> 32)
+  h0 = (h0 & 0xffff_ffff) + ((h4 + (((carry >> 32) + (h3 & 0xffff_ffff)) >> 32)) >> 2) * 5 + load<u32>(keystream, 16)
+  h1 = (h1 & 0xffff_ffff) + load<u32>(keystream, 20) + (h0 >> 32)
+  h2 = (h2 & 0xffff_ffff) + load<u32>(keystream, 24) + (h1 >> 32)
+  h3 = (h3 & 0xffff_ffff) + load<u32>(keystream, 28) + (h2 >> 32)
   const tagLo = (h0 & 0xffff_ffff) | (h1 << 32)
   const tagHi = (h2 & 0xffff_ffff) | (h3 << 32)
 

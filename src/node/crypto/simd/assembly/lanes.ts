@@ -6,12 +6,6 @@ export function add(a: v128, b: v128): v128 {
   return i32x4.add(a, b)
 }
 
-// @ts-ignore: decorator
-@inline
-export function lane0(x: v128): u64 {
-  return <u64>(<u32>i32x4.extract_lane(x, 0))
-}
-
 // By swizzle rather than shuffle: V8 keeps the indices of the former in a register.
 // @ts-ignore: decorator
 @inline
