@@ -63,9 +63,13 @@ function handleStranger(layer: TcpLayer, slot: number, ip: IpHeader, h: TcpHeade
   replyReset(layer.context, slot, ip, h, path, now)
 }
 
-/** RFC 9293, 3.10.7.4: an ACK of something else resets the half-open connection's other side, and leaves this one be. */
+/**
+ * RFC 9293, 3.10.7.4: an ACK of something else resets the half-open connection's other side, and leaves this one be. What
+ * lies outside of the window is judged by that first.
+ */
 function synReceivedAckIsGood(c: Tcb, h: TcpHeader): boolean {
   if ((h.flags & (flagAck | flagRst)) !== flagAck) return true
+  if ((h.flags & flagSyn) === 0 && !isAcceptable(c, h)) return true
   return seqBefore(c.sndUna, h.acknowledgment) && seqAtOrBefore(h.acknowledgment, c.sndNxt)
 }
 

@@ -43,7 +43,7 @@ export function transmit(c: Tcb, budget: number, now: number): number {
 }
 
 function transmitHandshake(c: Tcb, now: number): number {
-  if (!c.synDue) return transmitDone
+  if (!c.synDue) return c.ackNow && c.stateCode === stateSynReceived ? sendAcks(c, now) : transmitDone
   if (c.stateCode !== stateSynSent && c.stateCode !== stateSynReceived) return transmitDone
   if (!sendSyn(c, now)) return transmitNoSlot
   budgetLeft--
