@@ -47,13 +47,13 @@ export function readScenario(text: string): Scenario {
   return scenario
 }
 
-/** `200ms`, `1.5s`, `200..1000ms`, `0`. */
+/** `200ms`, `1.5s`, `200..1000ms`, `980ms..2s`, `0`. */
 function parseTime(text: string, line: number): { least: number; most: number } {
-  const match = /^([\d.]+?)(?:\.\.([\d.]+))?(ms|s|m|h|d)?$/.exec(text)
+  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)?(?:\.\.(\d+(?:\.\d+)?)(ms|s|m|h|d)?)?$/.exec(text)
   if (match === null) throw new Error(`line ${line}: not a time: ${text}`)
-  const unit = units[match[3] ?? 'ms'] as number
-  const least = Number(match[1]) * unit
-  return { least, most: match[2] === undefined ? least : Number(match[2]) * unit }
+  const [, first, firstUnit, last = first, lastUnit = firstUnit] = match
+  const least = Number(first) * (units[firstUnit ?? lastUnit ?? 'ms'] as number)
+  return { least, most: Number(last) * (units[lastUnit ?? 'ms'] as number) }
 }
 
 /** A time alone, ms. */
