@@ -1,0 +1,49 @@
+// The bandwidth that the path gave: the most in the last two cycles of probing, and whether it grows no more
+// (draft-ietf-ccwg-bbr, 5.5.2 and 5.3.1.2).
+import type { AckSample } from '../congestion.js'
+import { fullBwGrowth, fullBwRounds } from './parameters.js'
+import { type BbrState, probeRtt } from './state.js'
+
+/** Delivery rate of a sample, 0 if it has none. */
+export function rateOf(sample: AckSample): number {
+  return sample.rateInterval > 0 ? sample.rateDelivered / sample.rateInterval : 0
+}
+
+/** ProbeRTT sends too little on purpose; the draft marks what it sends as application-limited. */
+function isLimited(s: BbrState, sample: AckSample): boolean {
+  return sample.appLimited || s.state === probeRtt
+}
+
+/** UpdateMaxBw() */
+export function updateMaxBw(s: BbrState, sample: AckSample): void {
+  const rate = rateOf(sample)
+  if (rate > s.maxBwNow && (rate >= s.maxBw || !isLimited(s, sample))) s.maxBwNow = rate
+}
+
+/** AdvanceMaxBwFilter(): one cycle of ProbeBW is over. */
+export function advanceMaxBw(s: BbrState): void {
+  // A cycle without a sample of its own says nothing.
+  if (s.maxBwNow === 0) return
+  s.maxBwBefore = s.maxBwNow
+  s.maxBwNow = 0
+}
+
+export function resetFullBw(s: BbrState): void {
+  s.fullBw = 0
+  s.fullBwCount = 0
+  s.fullBwNow = false
+}
+
+/** CheckFullBWReached(): three rounds in a row without a quarter more. */
+export function checkFullBwReached(s: BbrState, sample: AckSample): void {
+  if (s.fullBwNow || !s.roundStart || isLimited(s, sample)) return
+  const rate = rateOf(sample)
+  if (rate === 0) return
+  if (rate >= s.fullBw * fullBwGrowth) {
+    resetFullBw(s)
+    s.fullBw = rate
+    return
+  }
+  s.fullBwNow = ++s.fullBwCount >= fullBwRounds
+  if (s.fullBwNow) s.fullBwReached = true
+}
