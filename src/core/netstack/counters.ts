@@ -29,6 +29,7 @@ export type CounterName =
   | 'tcpConnectionsFull'
   | 'tcpOrphansFull'
   | 'tcpReassemblyFull'
+  | 'tcpReceiveMemoryFull'
   | 'tcpDuplicate'
   | 'tcpOutOfOrder'
   | 'tcpChallengeAcks'
@@ -86,6 +87,7 @@ const names: readonly CounterName[] = [
   'tcpConnectionsFull',
   'tcpOrphansFull',
   'tcpReassemblyFull',
+  'tcpReceiveMemoryFull',
   'tcpDuplicate',
   'tcpOutOfOrder',
   'tcpChallengeAcks',

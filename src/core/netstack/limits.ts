@@ -15,6 +15,14 @@ export interface StackLimits {
   /** Bytes written and not yet acknowledged that a connection may hold at first and at most. */
   readonly sendBuffer: number
   readonly maxSendBuffer: number
+  /**
+   * Bytes received and not yet read, over all connections: as it fills, each one's window is bounded by a fair share. The
+   * hard bound, whatever was promised before, is this, 64 KiB a path, and what waited in packet memory for its turn;
+   * beyond it data is dropped, not acknowledged.
+   */
+  readonly receiveMemory: number
+  /** Bytes written and not yet acknowledged, over all connections; a connection always gets one chunk of 16 KiB. */
+  readonly sendMemory: number
   /** Share of packet memory that segments received out of order may hold, over all connections. */
   readonly reassemblyShare: number
   /** Bytes of send queues kept for reuse. */
@@ -49,6 +57,8 @@ export const defaultLimits: StackLimits = {
   maxReceiveBuffer: 32 * MiB,
   sendBuffer: 256 * KiB,
   maxSendBuffer: 32 * MiB,
+  receiveMemory: 128 * MiB,
+  sendMemory: 128 * MiB,
   reassemblyShare: 0.5,
   sendPool: 4 * MiB,
   outputQueue: 1024,

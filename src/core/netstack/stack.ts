@@ -63,6 +63,9 @@ export interface StackStats {
   readonly udpSockets: number
   readonly slotsInUse: number
   readonly reassemblySlots: number
+  /** Bytes received and not read, written and not acknowledged, as their memory counts. */
+  readonly receiveMemory: number
+  readonly sendMemory: number
 }
 
 export class Stack implements StackContext {
@@ -226,7 +229,9 @@ export class Stack implements StackContext {
       listeners: this.#tcp.listeners.size,
       udpSockets: this.#udp.size,
       slotsInUse: this.memory.inUse,
-      reassemblySlots: this.#tcp.reassemblyBudget.used,
+      reassemblySlots: this.#tcp.reassemblySlots.used,
+      receiveMemory: this.#tcp.receiveMemory.used,
+      sendMemory: this.#tcp.sendMemory.used,
     }
   }
 

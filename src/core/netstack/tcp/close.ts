@@ -110,6 +110,7 @@ export function remove(c: Tcb, code: SocketCode | undefined): void {
   c.reassembly.clear()
   if (c.orphan) layer.orphans--
   if (c.released || c.events === undefined) c.received.clear()
+  c.leaveShares()
   layer.raise(c, eventClosed)
 }
 

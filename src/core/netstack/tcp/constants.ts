@@ -40,6 +40,10 @@ export const challengeInterval = 500
 /** Node's TCP_KEEPINTVL and TCP_KEEPCNT. */
 export const keepAliveInterval = 1000
 export const keepAliveProbes = 10
+/** Segments that a connection may hold unread however short memory is: two to go on with, and two for the next window. */
+export const receiveFloorSegments = 4
+/** After so long without a read the receive buffer is as small as at first, ms; Linux's tcp_rcv_space_adjust never shrinks. */
+export const receiveIdle = 10_000
 /** Largest slab that read() returns. */
 export const slabSize = 65536
 /** Segments of one flow that leave before it is the next flow's turn. */

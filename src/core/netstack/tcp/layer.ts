@@ -3,12 +3,12 @@
 import { createTcpHeader } from '../../wire/tcp.js'
 import { RateBudget } from '../budget.js'
 import type { StackContext } from '../context.js'
+import { SharedBudget } from '../shared-budget.js'
 import { armOrphan } from './close.js'
 import { flowQuantum, minMss } from './constants.js'
 import { FlowTable } from './flow-table.js'
 import { LanesPool } from './lanes.js'
 import { ListenerTable } from './listener.js'
-import type { SlotBudget } from './reassembly.js'
 import { ChunkPool } from './send-queue.js'
 import { stateClosed } from './states.js'
 import type { Tcb } from './tcb.js'
@@ -23,7 +23,10 @@ export class TcpLayer {
   readonly listeners = new ListenerTable()
   readonly chunks: ChunkPool
   readonly lanes = new LanesPool()
-  readonly reassemblyBudget: SlotBudget
+  /** Bytes received and not read, bytes written and not acknowledged, slots received out of order. */
+  readonly receiveMemory: SharedBudget
+  readonly sendMemory: SharedBudget
+  readonly reassemblySlots: SharedBudget
   readonly challenges: RateBudget
   /** Filled by each segment that arrives. */
   readonly header = createTcpHeader()
@@ -41,7 +44,9 @@ export class TcpLayer {
       context.deadlines.set(this.timeWait.timer, deadline),
     )
     this.chunks = new ChunkPool(limits.sendPool)
-    this.reassemblyBudget = { used: 0, limit: Math.floor(memory.capacity * limits.reassemblyShare) }
+    this.receiveMemory = new SharedBudget(limits.receiveMemory)
+    this.sendMemory = new SharedBudget(limits.sendMemory)
+    this.reassemblySlots = new SharedBudget(Math.floor(memory.capacity * limits.reassemblyShare))
     const challenges = limits.challengeAcksPerSecond
     this.challenges = new RateBudget(() => Math.ceil(challenges / 2) + random.below(challenges))
   }

@@ -3,6 +3,7 @@ import type { AddressWords } from '../../wire/ip.js'
 import type { CongestionControl } from '../congestion.js'
 import type { Timed } from '../context.js'
 import type { PathWaiter } from '../paths.js'
+import type { PathShare } from '../shared-budget.js'
 import type { SocketCode, TcpEvents } from '../types.js'
 import { quickAckSegments } from './constants.js'
 import type { TcpLayer } from './layer.js'
@@ -72,6 +73,7 @@ export abstract class Tcb implements Timed, PathWaiter {
   /** What the peer's SYN said, or RFC 9293's default. */
   peerMss = 0
   readonly sendQueue: SendQueue
+  readonly sendShare: PathShare
   readonly board: Scoreboard
   noDelay = true
   finQueued = false
@@ -91,7 +93,9 @@ export abstract class Tcb implements Timed, PathWaiter {
   /** Bound of the receive queue, grown by use. */
   receiveBuffer: number
   readonly received: ReceiveQueue
+  readonly receiveShare: PathShare
   readonly reassembly: Reassembly
+  readonly slotShare: PathShare
   /** The peer's FIN came, perhaps behind a hole; its sequence number is `finSequence`. */
   finSeen = false
   finSequence = 0
@@ -189,15 +193,26 @@ export abstract class Tcb implements Timed, PathWaiter {
     this.pseudoSum = pseudoSum
     this.receiveBuffer = layer.context.limits.receiveBuffer
     this.rcvMss = 0
-    this.sendQueue = new SendQueue(layer.chunks)
+    this.sendShare = layer.sendMemory.join(path)
+    this.receiveShare = layer.receiveMemory.join(path)
+    this.slotShare = layer.reassemblySlots.join(path)
+    this.sendQueue = new SendQueue(layer.chunks, this.sendShare)
     this.board = new Scoreboard(layer.lanes)
-    this.received = new ReceiveQueue(layer.context.memory)
-    this.reassembly = new Reassembly(layer.context.memory, layer.reassemblyBudget)
+    this.received = new ReceiveQueue(layer.context.memory, this.receiveShare)
+    this.reassembly = new Reassembly(layer.context.memory, this.slotShare)
   }
 
   abstract handleDeadline(now: number): void
   abstract pathUp(now: number): void
   abstract pathDown(now: number): void
+
+  /** The connection is over, its queues are empty but for what its owner may still read. */
+  leaveShares(): void {
+    this.received.disown()
+    this.layer.sendMemory.leave(this.sendShare)
+    this.layer.receiveMemory.leave(this.receiveShare)
+    this.layer.reassemblySlots.leave(this.slotShare)
+  }
 
   /** Sequence numbers sent and not acknowledged. */
   get outstanding(): number {

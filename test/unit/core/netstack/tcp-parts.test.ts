@@ -2,6 +2,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { RateBudget } from '../../../../src/core/netstack/budget.js'
+import { SharedBudget } from '../../../../src/core/netstack/shared-budget.js'
 import { FlowTable } from '../../../../src/core/netstack/tcp/flow-table.js'
 import { windowShiftFor } from '../../../../src/core/netstack/tcp/receive-window.js'
 import { RetransmissionTimeout } from '../../../../src/core/netstack/tcp/rto.js'
@@ -77,7 +78,7 @@ describe('the send queue', () => {
     )
     fc.assert(
       fc.property(steps, actions => {
-        const queue = new SendQueue(new ChunkPool(65536))
+        const queue = new SendQueue(new ChunkPool(65536), new SharedBudget(1 << 20).join(1))
         const buffer = new ArrayBuffer(4096)
         const memory = { u8: new Uint8Array(buffer), u32: new Uint32Array(buffer) }
         let written = 0
@@ -104,12 +105,16 @@ describe('the send queue', () => {
 
   test('holds no memory when it is empty', () => {
     const pool = new ChunkPool(16384 * 2)
-    const queue = new SendQueue(pool)
+    const budget = new SharedBudget(1 << 20)
+    const queue = new SendQueue(pool, budget.join(1))
     queue.push(new Uint8Array(100_000), 0, 100_000)
-    queue.drop(100_000)
-    expect(queue.length).toBe(0)
+    expect(budget.used).toBe(7 * 16384)
+    queue.drop(40_000)
+    expect(budget.used).toBe(5 * 16384)
+    queue.drop(60_000)
+    expect([queue.length, budget.used]).toEqual([0, 0])
     queue.clear()
-    expect(queue.length).toBe(0)
+    expect([queue.length, budget.used]).toEqual([0, 0])
   })
 })
 

@@ -91,7 +91,7 @@ describe('SACK', () => {
 })
 
 describe('reassembly', () => {
-  test('puts any order of segments right, overlaps included', () => {
+  test('puts any order of segments right, overlaps included (N2)', () => {
     const { s, owner } = accepted()
     for (const [from, to] of [
       [901, 1001],
@@ -108,7 +108,7 @@ describe('reassembly', () => {
     expect(s.memory.inUse).toBe(0)
   })
 
-  test('holds a slot a segment, and tiny ones share', () => {
+  test('holds a slot a segment, and tiny ones share (N2)', () => {
     const { s, owner } = accepted()
     for (let i = 1; i < 300; i++) s.send(`. ${1 + i}:${2 + i}(1) ack 1 win 512`)
     expect(s.stack.stats().reassemblySlots).toBe(1)
@@ -117,7 +117,7 @@ describe('reassembly', () => {
     expect(s.memory.inUse).toBe(0)
   })
 
-  test('drops what does not fit its bound, but always takes what comes next', () => {
+  test('drops what does not fit its bound, but always takes what comes next (N2)', () => {
     const { s, owner } = accepted(undefined, { limits: { reassemblyShare: 8 / 4096 } })
     for (let i = 1; i < 10; i++) s.send(`. ${1 + i * 1400}:${1401 + i * 1400}(1400) ack 1 win 512`)
     expect(s.stack.counters.tcpReassemblyFull).toBe(5)

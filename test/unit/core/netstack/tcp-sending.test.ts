@@ -84,7 +84,7 @@ describe('the send queue', () => {
     expect(c.bytesQueued).toBe(10_000 - 4380)
   })
 
-  test('grows to twice the congestion window', () => {
+  test('grows to twice the congestion window (N10)', () => {
     const { s, c } = dialled(undefined, { limits: { sendBuffer: 20_000 } }, 10_000)
     expect(c.write(payload(200_000), 0, s.now)).toBe(2 * 14_600)
   })
@@ -146,7 +146,7 @@ describe('the send window', () => {
     s.expect('. 1461:2921(1460)')
   })
 
-  test('is not taken from an old segment', () => {
+  test('is not taken from an old segment (N5)', () => {
     const { s, c } = dialled()
     s.sendOnly('P. 1:11(10) ack 1 win 512').sendOnly('P. 11:21(10) ack 1 win 512')
     s.send('. 1:1(0) ack 1 win 0').skip()
@@ -154,7 +154,7 @@ describe('the send window', () => {
     s.expect('P. 1:11(10)')
   })
 
-  test('that is silly waits for half the largest, or for its override', () => {
+  test('that is silly waits for half the largest, or for its override (N5)', () => {
     const { s, c } = dialled('mss 1460,sackOK', {}, 4000)
     c.write(payload(10_000), 0, s.now)
     s.skip()
@@ -165,7 +165,7 @@ describe('the send window', () => {
     s.expectNothing()
   })
 
-  test('of half the largest is not silly', () => {
+  test('of half the largest is not silly (N5)', () => {
     const { s, c } = dialled('mss 1460,sackOK', {}, 2000, 2000)
     c.write(payload(10_000), 0, s.now)
     s.expect('. 1:1461(1460)').expectNothing()
