@@ -17,8 +17,10 @@ export function updateMinRtt(s: BbrState, sample: AckSample): void {
     if (rtt < s.probeRttMinDelay || s.probeRttExpired) {
       s.probeRttMinDelay = rtt
       s.probeRttMinStamp = now
-      s.idleRestart &&= !s.probeRttExpired
     } else if (rtt <= s.probeRttMinDelay * (1 + s.parameters.rttTolerance)) s.probeRttMinStamp = now
+    // The silence drained the queue: this sample is as good as one of ProbeRTT.
+    if (s.idleRestart) s.probeRttExpired = false
+    s.idleRestart = false
   }
   if (s.probeRttMinDelay < s.minRtt || now > s.minRttStamp + minRttFilterLength) {
     s.minRtt = s.probeRttMinDelay
