@@ -16,7 +16,7 @@ const anySequence = fc.integer({ min: -0x80000000, max: 0x7fffffff })
 const lessThanHalf = fc.integer({ min: 0, max: 0x7fffffff })
 
 describe('sequence numbers', () => {
-  test('compare by their distance, across the wrap', () => {
+  test('compare by their distance, across the wrap (N1)', () => {
     fc.assert(
       fc.property(anySequence, lessThanHalf, (a, distance) => {
         const b = seqAdd(a, distance)
@@ -28,7 +28,7 @@ describe('sequence numbers', () => {
     )
   })
 
-  test('lie within a range or not', () => {
+  test('lie within a range or not (N1)', () => {
     fc.assert(
       fc.property(anySequence, fc.nat(1_000_000), fc.nat(1_000_000), (low, count, offset) => {
         expect(seqWithin(seqAdd(low, offset), low, count)).toBe(offset < count)
@@ -39,7 +39,7 @@ describe('sequence numbers', () => {
 })
 
 describe('the retransmission timeout', () => {
-  test('starts at a second and is SRTT + max(4 RTTVAR, 200 ms)', () => {
+  test('starts at a second and is SRTT + max(4 RTTVAR, 200 ms) (N3)', () => {
     const rto = new RetransmissionTimeout()
     expect(rto.interval).toBe(1000)
     rto.sample(100)
@@ -49,7 +49,7 @@ describe('the retransmission timeout', () => {
     expect(rto.interval).toBeCloseTo(150 + 4 * 137.5)
   })
 
-  test('doubles, to 120 s at most', () => {
+  test('doubles, to 120 s at most (N3)', () => {
     const rto = new RetransmissionTimeout()
     rto.sample(100)
     rto.backoff = 3
@@ -59,7 +59,7 @@ describe('the retransmission timeout', () => {
   })
 })
 
-test('the window scale is the smallest that offers the buffer', () => {
+test('the window scale is the smallest that offers the buffer (N10)', () => {
   expect(windowShiftFor(65535)).toBe(0)
   expect(windowShiftFor(65536)).toBe(1)
   expect(windowShiftFor(32 * 1024 * 1024)).toBe(10)
@@ -156,7 +156,7 @@ describe('the flow table', () => {
 })
 
 describe('the TIME-WAIT table', () => {
-  test('keeps records for a minute in the order in which they came, within its bound', () => {
+  test('keeps records for a minute in the order in which they came, within its bound (N6)', () => {
     const actions = fc.array(
       fc.record({ port: fc.nat(30), after: fc.nat(9000), what: fc.constantFrom('add', 'restart', 'remove') }),
       { maxLength: 200 },

@@ -134,7 +134,7 @@ describe('the window we offer', () => {
     expect(s.take()[0]).toContain(`wscale ${shift}`)
   })
 
-  test('of a connection without window scale is at most 64 KiB', () => {
+  test('of a connection without window scale is at most 64 KiB (N10)', () => {
     const { s } = accepted('mss 1460')
     s.send('. 1:1461(1460) ack 1').expect('. 1:1(0) ack 1461 win 64075')
     s.send('. 1461:1462(1) ack 1').expect('. 1:1(0) ack 1462 win 65534')
