@@ -10,11 +10,22 @@ export type CounterName =
   | 'notOurs'
   | 'badSource'
   | 'fragments'
+  | 'fragmentsReassembled'
+  | 'fragmentsMalformed'
+  | 'fragmentsOverlapping'
+  | 'fragmentsExpired'
+  | 'fragmentsFull'
+  | 'fragmentsTooLong'
+  | 'fragmentsOut'
   | 'unknownProtocol'
+  | 'noNextHeader'
   | 'noSlot'
   | 'outputQueueFull'
+  | 'replyQueueFull'
   | 'pathQueueFull'
   | 'pathDown'
+  | 'pathMtuLearnt'
+  | 'pathMtuBlackHoles'
   | 'tcpMalformed'
   | 'tcpChecksum'
   | 'tcpNoListener'
@@ -39,6 +50,8 @@ export type CounterName =
   | 'tcpTimeouts'
   | 'tcpRecoveries'
   | 'tcpReneged'
+  | 'tcpLossProbes'
+  | 'tcpSpurious'
   | 'tcpConnects'
   | 'tcpAccepts'
   | 'udpMalformed'
@@ -54,6 +67,10 @@ export type CounterName =
   | 'icmpErrorsIn'
   | 'icmpErrorsOut'
   | 'icmpNotBelieved'
+  | 'forwardRequests'
+  | 'forwardRepeated'
+  | 'forwardFull'
+  | 'forwardExpired'
   | 'repliesLimited'
 
 const names: readonly CounterName[] = [
@@ -63,16 +80,28 @@ const names: readonly CounterName[] = [
   'ipVersion',
   'ipHeader',
   'ipChecksum',
+  'ipOption',
   'ipRouting',
   'ipMapped',
   'notOurs',
   'badSource',
   'fragments',
+  'fragmentsReassembled',
+  'fragmentsMalformed',
+  'fragmentsOverlapping',
+  'fragmentsExpired',
+  'fragmentsFull',
+  'fragmentsTooLong',
+  'fragmentsOut',
   'unknownProtocol',
+  'noNextHeader',
   'noSlot',
   'outputQueueFull',
+  'replyQueueFull',
   'pathQueueFull',
   'pathDown',
+  'pathMtuLearnt',
+  'pathMtuBlackHoles',
   'tcpMalformed',
   'tcpChecksum',
   'tcpNoListener',
@@ -97,6 +126,8 @@ const names: readonly CounterName[] = [
   'tcpTimeouts',
   'tcpRecoveries',
   'tcpReneged',
+  'tcpLossProbes',
+  'tcpSpurious',
   'tcpConnects',
   'tcpAccepts',
   'udpMalformed',
@@ -112,6 +143,10 @@ const names: readonly CounterName[] = [
   'icmpErrorsIn',
   'icmpErrorsOut',
   'icmpNotBelieved',
+  'forwardRequests',
+  'forwardRepeated',
+  'forwardFull',
+  'forwardExpired',
   'repliesLimited',
 ]
 

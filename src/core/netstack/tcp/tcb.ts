@@ -13,6 +13,7 @@ import { ReceiveQueue } from './receive-queue.js'
 import { RetransmissionTimeout } from './rto.js'
 import { Scoreboard } from './scoreboard.js'
 import { SendQueue } from './send-queue.js'
+import { SenderState } from './sender-state.js'
 import { stateClosed } from './states.js'
 
 /** Events that wait to be told, as bits, in the order in which they are told. */
@@ -72,6 +73,14 @@ export abstract class Tcb implements Timed, PathWaiter {
   segmentSize = 0
   /** What the peer's SYN said, or RFC 9293's default. */
   peerMss = 0
+  /** Data that timed out and may be too large for the path: which, since when, and how often the peer was heard meanwhile. */
+  suspectSequence = 0
+  suspectAt = Infinity
+  suspicions = 0
+  /** When a larger segment may be tried; one that is in flight: its packet's length, and the sequence number after it. */
+  mtuProbeAt = Infinity
+  mtuProbe = 0
+  mtuProbeEnd = 0
   readonly sendQueue: SendQueue
   readonly sendShare: PathShare
   readonly board: Scoreboard
@@ -126,6 +135,7 @@ export abstract class Tcb implements Timed, PathWaiter {
 
   // Loss and congestion.
   readonly rto = new RetransmissionTimeout()
+  readonly sender = new SenderState()
   congestion: CongestionControl | undefined = undefined
   recovery = recoveryNone
   /** SND.NXT when the loss was found. */
