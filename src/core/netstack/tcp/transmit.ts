@@ -46,10 +46,10 @@ export function transmit(c: Tcb, budget: number, now: number): number {
   // Duplicate ACKs and SACK leave as segments of their own: data carries neither.
   let result = c.ackNow && (c.acksDue > 0 || c.reassembly.count > 0) ? sendAcks(c, now) : transmitDone
   if (result === transmitDone && c.probeDue) result = sendProbe(c, now)
-  if (result === transmitDone && c.keepAliveDue) result = sendKeepAlive(c, now)
   if (result === transmitDone && c.sender.lossProbeDue) result = sendLossProbe(c, now)
   if (result === transmitDone && c.sender.frtoStep === 2) result = sendForFrto(c, now)
   if (result === transmitDone && c.sender.frtoStep !== 2) result = retransmitLost(c, now)
+  if (result === transmitDone && c.keepAliveDue) result = sendKeepAlive(c, now)
   if (result === transmitDone && c.board.lostBytes === 0) result = sendNew(c, now)
   if (result === transmitDone && c.ackNow) result = sendAcks(c, now)
   if (c.outstanding > 0 && c.retransmitAt === Infinity) startRetransmitTimer(c, now)
@@ -229,7 +229,9 @@ function sendForFrto(c: Tcb, now: number): number {
 /** The tail of the flight went unanswered: new data asks for an answer, or the last segment once more (RFC 8985, 7.3). */
 function sendLossProbe(c: Tcb, now: number): number {
   c.sender.lossProbeDue = false
-  if (c.outstanding === 0 || c.recovery !== recoveryNone || c.board.sackedSegments > 0) return transmitDone
+  if (c.outstanding === 0 || c.sndWnd === 0 || c.recovery !== recoveryNone || c.board.sackedSegments > 0) {
+    return transmitDone
+  }
   if (budgetLeft <= 0) {
     c.sender.lossProbeDue = true
     return transmitMore
