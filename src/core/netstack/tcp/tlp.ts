@@ -8,8 +8,9 @@ import { recoveryNone, type Tcb } from './tcb.js'
 /** Sets the timer (7.2), after new data was sent or acknowledged; or switches it off where there is nothing to probe. */
 export function armLossProbe(c: Tcb, now: number): void {
   const s = c.sender
-  const due = c.sackOk && c.recovery === recoveryNone && !s.probing && !c.persisting && c.outstanding > 0
-  if (!due || c.board.sackedSegments > 0 || c.board.lostBytes > 0) {
+  const due = c.sackOk && c.recovery === recoveryNone && !s.probing && c.outstanding > 0
+  // A closed window has a probe of its own.
+  if (!due || c.persisting || c.sndWnd === 0 || c.board.sackedSegments > 0 || c.board.lostBytes > 0) {
     s.lossProbeAt = Infinity
     return
   }
