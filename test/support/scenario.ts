@@ -1,6 +1,7 @@
 // Plays a scenario of test/scenarios: the stack against a scripted peer, in virtual time. Everything that the stack sends
 // must be expected, at its time; at the end it must leave nothing behind.
 import { expect } from 'vitest'
+import type { CongestionControlName } from '../../src/core/netstack/congestion-control.js'
 import type { TcpConnection } from '../../src/core/netstack/stack.js'
 import { ScenarioOwner } from './scenario-owner.js'
 import { milliseconds, readScenario, type Scenario, type Step } from './scenario-text.js'
@@ -225,10 +226,12 @@ function stackOptions(scenario: Scenario): ScriptOptions {
   const { options, limits } = scenario
   const isn = options.get('isn')
   const mtu = options.get('mtu')
+  const congestion = options.get('congestion') as CongestionControlName | undefined
   return {
     family: options.get('family') === '6' ? 6 : 4,
     limits,
     ...(mtu !== undefined && { mtu: Number(mtu) }),
+    ...(congestion !== undefined && { congestion }),
     // The clock of initial sequence numbers stands at 25,000,000 ticks when a script begins.
     ...(isn !== undefined && { keyedHash: () => (Number(isn) - 25_000_000) >>> 0 }),
   }

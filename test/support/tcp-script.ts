@@ -8,6 +8,7 @@
 import { expect } from 'vitest'
 import { type IpAddress, parseAddress } from '../../src/core/base/address.js'
 import { createPacketMemory, type PacketMemory } from '../../src/core/base/packet-memory.js'
+import { createNewReno } from '../../src/core/netstack/newreno.js'
 import { packetHeadroom, Stack, type StackOptions } from '../../src/core/netstack/stack.js'
 import { onesSum, sumIsValid } from '../../src/core/wire/checksum.js'
 import { createIpHeader, parseIp, protocolTcp, pseudoHeaderSum } from '../../src/core/wire/ip.js'
@@ -74,6 +75,8 @@ export class TcpScript {
       keyedHash: keyedHash(1),
       addresses: [{ address: this.ours, length: this.#family === 4 ? 24 : 64 }],
       mtu: 1500,
+      // Not paced, and halved by a loss: what a script can count on its fingers.
+      congestion: createNewReno,
       route: () => 1,
       pathReady: () => this.pathUp,
       wakePath: () => {},

@@ -1,8 +1,9 @@
 // The acknowledgement of a segment (RFC 9293, 3.10.7.4, "fifth"; RFC 5961, 5; RFC 6675): what it acknowledges, what it
 // reports, the window it offers, a round trip.
-import type { AckSample } from '../congestion.js'
+
 import type { TcpHeader } from '../../wire/tcp.js'
 import { flagFin, flagSyn } from '../../wire/tcp.js'
+import type { AckSample } from '../congestion.js'
 import { ackKind as kind } from './ack-kind.js'
 import { tally } from './ack-tally.js'
 import { armOrphan } from './close.js'
@@ -157,6 +158,8 @@ function restartTimer(c: Tcb, now: number): void {
 
 /** RFC 9293, 3.10.7.4: an old segment must not bring an old window. True if the window is another one now. */
 export function updateWindow(c: Tcb, h: TcpHeader): boolean {
+  // One that was overtaken is old, though its numbers are not: its timestamp says so.
+  if (c.tsOk && h.hasTimestamps && seqBefore(h.timestamp, c.tsRecent)) return false
   if (!seqBefore(c.sndWl1, h.sequence) && !(c.sndWl1 === h.sequence && seqAtOrBefore(c.sndWl2, h.acknowledgment))) {
     return false
   }
