@@ -52,7 +52,7 @@ export interface LostSegment {
 /** Windows and thresholds are bytes, rates bytes a millisecond, times monotonic milliseconds. */
 export interface CongestionControl {
   readonly name: string
-  /** How much may be in flight. */
+  /** How much may be in flight; whole bytes. */
   readonly window: number
   readonly slowStartThreshold: number
   /** Infinity: not paced. */

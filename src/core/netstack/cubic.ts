@@ -20,7 +20,7 @@ class Cubic implements CongestionControl {
   readonly name = 'cubic'
   readonly governsRecovery = false
   readonly deadline = Infinity
-  window: number
+  #window: number
   slowStartThreshold = Infinity
   pacingRate = Infinity
   #segmentSize: number
@@ -51,10 +51,14 @@ class Cubic implements CongestionControl {
 
   constructor(start: CongestionStart) {
     this.#segmentSize = start.segmentSize
-    this.window = start.initialWindow
+    this.#window = start.initialWindow
     this.#smoothedRtt = start.rtt
     this.#lastAckAt = start.now
     this.#pace()
+  }
+
+  get window(): number {
+    return Math.floor(this.#window)
   }
 
   handleDeadline(): void {}
@@ -75,11 +79,11 @@ class Cubic implements CongestionControl {
       this.#roundDelivered = sample.totalDelivered
       this.#peak = sample.priorInFlight
     }
-    if (sample.recovering && this.window >= this.slowStartThreshold) {
+    if (sample.recovering && this.#window >= this.slowStartThreshold) {
       this.#pace()
       return
     }
-    if (this.window < this.slowStartThreshold) this.#slowStart(sample)
+    if (this.#window < this.slowStartThreshold) this.#slowStart(sample)
     else if (!sample.windowLimited) {
       // RFC 9438, 4.2 and 5.8: the time in which the window was not used does not count.
       if (this.#epochStart >= 0) this.#epochStart += sinceAck
@@ -90,7 +94,7 @@ class Cubic implements CongestionControl {
   onLoss(): void {
     this.#recovering = true
     this.#reduce()
-    this.window = this.slowStartThreshold
+    this.#window = this.slowStartThreshold
     this.#pace()
   }
 
@@ -104,7 +108,7 @@ class Cubic implements CongestionControl {
     this.#recovering = true
     // RFC 9438, 4.8: the first congestion avoidance after a timeout starts its curve where it stands.
     this.#reduced = false
-    this.window = this.#segmentSize
+    this.#window = this.#segmentSize
     this.#hystart.reset(this.#delivered)
     this.#pace()
   }
@@ -114,10 +118,10 @@ class Cubic implements CongestionControl {
     this.#lastAckAt = now
     if (idle <= this.#smoothedRtt + idleFloor) return
     // RFC 5681, 4.1, and RFC 2861's memory of what the path carried.
-    const restart = Math.min(this.window, restartSegments * this.#segmentSize)
-    if (restart === this.window) return
-    this.slowStartThreshold = Math.max(this.slowStartThreshold, 0.75 * this.window)
-    this.window = restart
+    const restart = Math.min(this.#window, restartSegments * this.#segmentSize)
+    if (restart === this.#window) return
+    this.slowStartThreshold = Math.max(this.slowStartThreshold, 0.75 * this.#window)
+    this.#window = restart
     this.#epochStart = -1
     this.#reduced = false
     this.#hystart.reset(this.#delivered)
@@ -126,7 +130,7 @@ class Cubic implements CongestionControl {
 
   onSpurious(): void {
     if (this.#undoWindow === 0) return
-    this.window = Math.max(this.window, this.#undoWindow)
+    this.#window = Math.max(this.#window, this.#undoWindow)
     this.slowStartThreshold = this.#undoThreshold
     this.#wMax = this.#undoMax
     this.#k = this.#undoK
@@ -137,35 +141,35 @@ class Cubic implements CongestionControl {
   }
 
   setSegmentSize(bytes: number): void {
-    this.window = Math.max(bytes, Math.floor(this.window / this.#segmentSize) * bytes)
+    this.#window = Math.max(bytes, Math.floor(this.#window / this.#segmentSize) * bytes)
     this.#segmentSize = bytes
     this.#pace()
   }
 
   #slowStart(sample: AckSample): void {
     // Pacing may hold back what the window allows: half of it in use is use (Linux's tcp_is_cwnd_limited).
-    if (sample.acknowledged === 0 || !(sample.windowLimited || this.window < 2 * this.#peak)) return
+    if (sample.acknowledged === 0 || !(sample.windowLimited || this.#window < 2 * this.#peak)) return
     // A timeout left a threshold that is known to be safe; HyStart++ is for the first slow start (RFC 9406, 4.3).
     const over = this.slowStartThreshold === Infinity && this.#hystart.onAck(sample)
     // RFC 9406's L is infinite: the window is paced.
     const grown = this.#hystart.conservative ? sample.acknowledged / cssGrowthDivisor : sample.acknowledged
-    this.window = Math.min(this.window + grown, Math.max(this.slowStartThreshold, this.window))
-    if (over) this.slowStartThreshold = this.window
+    this.#window = Math.min(this.#window + grown, Math.max(this.slowStartThreshold, this.#window))
+    if (over) this.slowStartThreshold = this.#window
   }
 
   #avoidCongestion(acknowledged: number, now: number): void {
     const segments = acknowledged / this.#segmentSize
-    const window = this.window / this.#segmentSize
+    const window = this.#window / this.#segmentSize
     if (this.#epochStart < 0) this.#startEpoch(window, now)
     const t = (now - this.#epochStart) / 1000
     const alpha = this.#wEst >= this.#priorWindow ? 1 : alphaReno
     this.#wEst += (alpha * segments) / window
     if (this.#wCubic(t) < this.#wEst) {
-      this.window = Math.max(this.window, this.#wEst * this.#segmentSize)
+      this.#window = Math.max(this.#window, this.#wEst * this.#segmentSize)
       return
     }
     const target = Math.min(Math.max(this.#wCubic(t + this.#smoothedRtt / 1000), window), 1.5 * window)
-    this.window += ((target - window) / window) * acknowledged
+    this.#window += ((target - window) / window) * acknowledged
   }
 
   #startEpoch(window: number, now: number): void {
@@ -186,7 +190,7 @@ class Cubic implements CongestionControl {
   }
 
   #remember(): void {
-    this.#undoWindow = this.window
+    this.#undoWindow = this.#window
     this.#undoThreshold = this.slowStartThreshold
     this.#undoMax = this.#wMax
     this.#undoK = this.#k
@@ -197,11 +201,11 @@ class Cubic implements CongestionControl {
   /** RFC 9438, 4.6 and 4.7. The window serves as flight size, as it never grows unused. */
   #reduce(): void {
     this.#remember()
-    const window = this.window / this.#segmentSize
+    const window = this.#window / this.#segmentSize
     this.#priorWindow = window
     // Fast convergence: a flow whose window fell twice in a row makes room.
     this.#wMax = this.#reduced && window < this.#wMax ? (window * (1 + cubicBeta)) / 2 : window
-    this.slowStartThreshold = Math.max(this.window * cubicBeta, 2 * this.#segmentSize)
+    this.slowStartThreshold = Math.max(this.#window * cubicBeta, 2 * this.#segmentSize)
     this.#reduced = true
     this.#epochStart = -1
   }
@@ -209,8 +213,8 @@ class Cubic implements CongestionControl {
   #pace(): void {
     if (this.#smoothedRtt <= 0) return
     // Linux's rule: the faster rate for the second half of slow start's last round trip would only hold it back.
-    const gain = this.window < this.slowStartThreshold / 2 ? slowStartPacing : avoidancePacing
-    this.pacingRate = (gain * this.window) / this.#smoothedRtt
+    const gain = this.#window < this.slowStartThreshold / 2 ? slowStartPacing : avoidancePacing
+    this.pacingRate = (gain * this.#window) / this.#smoothedRtt
   }
 }
 

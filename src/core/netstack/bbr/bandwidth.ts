@@ -2,7 +2,8 @@
 // (draft-ietf-ccwg-bbr, 5.5.2 and 5.3.1.2).
 import type { AckSample } from '../congestion.js'
 import { fullBwGrowth, fullBwRounds } from './parameters.js'
-import { type BbrState, probeRtt } from './state.js'
+import { hasRttRisen } from './round-trip.js'
+import { type BbrState, probeRtt, startup } from './state.js'
 
 /** Delivery rate of a sample, 0 if it has none. */
 export function rateOf(sample: AckSample): number {
@@ -34,7 +35,10 @@ export function resetFullBw(s: BbrState): void {
   s.fullBwNow = false
 }
 
-/** CheckFullBWReached(): three rounds in a row without a quarter more. */
+/**
+ * CheckFullBWReached(): three rounds in a row without a quarter more. In Startup a plateau without a queue, and without our
+ * own window as the limit, is the peer's window's, which is still growing.
+ */
 export function checkFullBwReached(s: BbrState, sample: AckSample): void {
   if (s.fullBwNow || !s.roundStart || isLimited(s, sample)) return
   const rate = rateOf(sample)
@@ -44,6 +48,7 @@ export function checkFullBwReached(s: BbrState, sample: AckSample): void {
     s.fullBw = rate
     return
   }
+  if (s.state === startup && !s.isWindowLimited && !hasRttRisen(s)) return
   s.fullBwNow = ++s.fullBwCount >= fullBwRounds
   if (s.fullBwNow) s.fullBwReached = true
 }

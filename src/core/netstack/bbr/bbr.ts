@@ -38,7 +38,7 @@ export class Bbr implements CongestionControl {
   }
 
   get window(): number {
-    return this.model.window
+    return Math.floor(this.model.window)
   }
 
   get pacingRate(): number {
@@ -117,9 +117,9 @@ export class Bbr implements CongestionControl {
     const s = this.model
     s.delivered = sample.totalDelivered
     if (sample.rtt > 0 && s.minRtt === Infinity) initPacingRate(s, sample.rtt)
+    updateRound(s, sample)
     noteRecentRtt(s, sample)
     updateLatestDelivery(s, sample)
-    updateRound(s, sample)
     updateMaxBw(s, sample)
     adaptShortTermModel(s, sample)
     updateAckAggregation(s, sample)
@@ -158,7 +158,8 @@ function setWindow(s: BbrState, sample: AckSample): void {
   const gain = s.state === probeBwUp ? upCwndGain : s.state === probeRtt ? probeRttCwndGain : defaultCwndGain
   const most = quantized(s, gain * s.bdp + s.extraAcked)
   if (s.fullBwReached) s.window = Math.min(s.window + sample.delivered, most)
-  else if (s.window < most || sample.totalDelivered < s.initialWindow) s.window += sample.delivered
+  // Without a sample of the rate, as on a path shorter than a tick of the clock, there is no model to be bound by.
+  else if (s.window < most || sample.totalDelivered < s.initialWindow || s.bw === 0) s.window += sample.delivered
   boundWindow(s)
 }
 

@@ -5,7 +5,7 @@ import { minRttFilterLength, probeRttInterval } from './parameters.js'
 import type { BbrState } from './state.js'
 
 /** Samples whose shortest stands for "now": jitter is out of it, a queue is not. */
-const recentSamples = 8
+const recentSamples = 16
 /** Below this the clock, and the turns of two event loops, are the difference, ms. */
 const riseFloor = 1
 
@@ -31,7 +31,7 @@ export function updateMinRtt(s: BbrState, sample: AckSample): void {
 export function noteRecentRtt(s: BbrState, sample: AckSample): void {
   if (sample.rtt === 0 || sample.late) return
   if (sample.rtt < s.recentRtt) s.recentRtt = sample.rtt
-  if (++s.recentRttCount < recentSamples) return
+  if (++s.recentRttCount < recentSamples && !s.roundStart) return
   s.recentRttBefore = s.recentRtt
   s.recentRtt = Infinity
   s.recentRttCount = 0

@@ -6,5 +6,7 @@ import type { Tcb } from './tcb.js'
 export function sendBufferOf(c: Tcb): number {
   const { sendBuffer, maxSendBuffer } = c.layer.context.limits
   const window = c.congestion === undefined ? 0 : c.congestion.window
-  return Math.min(maxSendBuffer, Math.max(sendBuffer, 2 * window), c.sendShare.bound(chunkSize))
+  // What waits behind a hole, reported by SACK, is not in flight, and takes room until the hole is filled.
+  const beyond = Math.max(0, c.outstanding - c.inFlight)
+  return Math.min(maxSendBuffer, Math.max(sendBuffer, 2 * window + beyond), c.sendShare.bound(chunkSize))
 }

@@ -98,6 +98,15 @@ describe('the congestion window', () => {
     expect(bbr.control.window).toBeGreaterThanOrEqual(4 * mss)
   })
 
+  it('grows as in slow start while the path is too short for samples of its rate (N13)', () => {
+    const clock = createAckClock(start => createBbr(start), 0.3)
+    for (let i = 0; i < 60; i++) {
+      Object.assign(clock.sample, { delivered: segment, rtt: 0.3, rateInterval: 0, totalDelivered: (i + 1) * segment })
+      clock.control.onAck(clock.sample)
+    }
+    expect(clock.window).toBe(70)
+  })
+
   it('comes back after a recovery (N13)', () => {
     const bbr = createBbrFlow(path)
     bbr.runTo('cruise')
