@@ -13,8 +13,8 @@ export interface PathOptions {
   /** Share of datagrams that are lost, 0 … 1. */
   loss?: number
   /**
-   * Mean number of datagrams that are lost in a row (Gilbert and Elliott's model, whose bad state loses all); each datagram
-   * is lost or not by itself without it. The share stays {@link loss}.
+   * Mean length of a time in which everything is lost, ms (Gilbert and Elliott's model); each datagram is lost or not by
+   * itself without it. The share of such times is {@link loss}.
    */
   lossBurst?: number
   /** Probability that one bit is flipped, 0 … 1. */
@@ -92,15 +92,18 @@ export function createPath(clock: VirtualClock, random: SeededRandom, options: P
   const flight = new Flight()
   const bottleneck = new Departures()
   let losing = false
+  let stateAt = -Infinity
   let lastArrival = 0
   let wakeAt = Infinity
 
   function isLost(): boolean {
     const { loss, lossBurst } = settings
     if (loss <= 0) return false
-    if (lossBurst <= 0) return random.next() < loss
-    // The bad state lasts lossBurst datagrams, the good one as many as make the share of losses come out.
-    losing = losing ? random.next() >= 1 / lossBurst : random.next() < loss / (lossBurst * (1 - loss))
+    if (lossBurst <= 0 || loss >= 1) return random.next() < loss
+    // Two states in continuous time, asked for when a datagram comes; what was known of them fades.
+    const known = Math.exp((stateAt - clock.now) / (lossBurst * (1 - loss)))
+    losing = random.next() < loss + ((losing ? 1 : 0) - loss) * known
+    stateAt = clock.now
     return losing
   }
 

@@ -89,7 +89,7 @@ function drawPath(random: SeededRandom): PathOptions {
     rate,
     queue: 8 + random.integer(500),
     loss: chance(0.3) ? 0 : chance(0.5) ? random.next() * 0.02 : random.next() * 0.2,
-    lossBurst: chance(0.3) ? 1 + random.integer(30) : 0,
+    lossBurst: chance(0.3) ? random.next() * 300 : 0,
     // As far as 300 full datagrams of the rate overtake each other.
     jitter: chance(0.5) ? random.next() * Math.min(500, rate > 0 ? 3600 / rate : 50) : 0,
     duplicate: chance(0.5) ? random.next() * 0.05 : 0,

@@ -70,14 +70,24 @@ describe('a simulated path', () => {
     expect(path.counters).toMatchObject({ passed: 19, passedBytes: 16 * 20 + 3 * 1400 })
   })
 
-  it('loses in rows of the length that it is told, and no more than that', () => {
-    const { arrivals, counters } = run({ loss: 0.05, lossBurst: 10 }, 40_000)
-    expect(counters.lost / 40_000).toBeGreaterThan(0.04)
-    expect(counters.lost / 40_000).toBeLessThan(0.06)
-    const numbers = arrivals.map(a => a.number)
-    const rows = numbers.filter((number, i) => number - (numbers[i - 1] ?? -1) > 1).length
-    expect(counters.lost / rows).toBeGreaterThan(8)
-    expect(counters.lost / rows).toBeLessThan(12)
+  it('loses in bursts of the length that it is told, and no more than that', () => {
+    const clock = createVirtualClock()
+    const path = createPath(clock, createSeededRandom(1), { loss: 0.05, lossBurst: 10 })
+    const count = 200_000
+    let [bursts, lost] = [0, 0]
+    for (let i = 0; i < count; i++) {
+      const before = path.counters.lost
+      path.send(new Uint8Array(1), 0, 1, () => {})
+      const isLost = path.counters.lost > before
+      if (isLost && lost === 0) bursts++
+      lost = isLost ? lost + 1 : 0
+      clock.runUntil(clock.now + 0.5)
+    }
+    expect(path.counters.lost / count).toBeGreaterThan(0.04)
+    expect(path.counters.lost / count).toBeLessThan(0.06)
+    // Two datagrams a millisecond, and of ten milliseconds the ends between two datagrams.
+    expect(path.counters.lost / bursts).toBeGreaterThan(17)
+    expect(path.counters.lost / bursts).toBeLessThan(23)
   })
 
   it('delays by its jitter without reordering where it is told to keep the order', () => {
