@@ -5,6 +5,7 @@ import { encodeKey } from '../core/base/base64.js'
 import type { Config } from '../core/config/config.js'
 import { singleAddresses } from '../core/config/draft.js'
 import { Host } from '../core/host/host.js'
+import type { CongestionControlName } from '../core/netstack/congestion-control.js'
 import type { StackLimits } from '../core/netstack/limits.js'
 import type { Timers } from '../core/wireguard/constants.js'
 import type { DeviceEvent, DeviceLimits } from '../core/wireguard/device.js'
@@ -48,6 +49,11 @@ export interface TunnelOptions extends TraceOptions {
   privateKey?: string
   /** `node` (OpenSSL through node:crypto) or `noble` (pure TypeScript); the fastest by default. */
   crypto?: CryptoName
+  /**
+   * How TCP decides what a path carries. `bbr`, the default, measures it and holds long and lossy paths; `cubic` fills its
+   * queue until something is lost.
+   */
+  congestion?: CongestionControlName
   /** The family of addresses that an endpoint's name is resolved to; both by default. */
   family?: 4 | 6
   /** The local address that the UDP socket is bound to; all by default. */
@@ -131,6 +137,7 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
       mtu: config.interface.mtu ?? defaultMtu,
       now: now(),
       ...(options.memoryBytes !== undefined && { memoryBytes: options.memoryBytes }),
+      ...(options.congestion !== undefined && { congestion: options.congestion }),
       ...(options.timers && { timers: options.timers }),
       ...(options.deviceLimits && { deviceLimits: options.deviceLimits }),
       ...(options.stackLimits && { stackLimits: options.stackLimits }),
@@ -268,7 +275,7 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
     this.#received++
     this.#routes.heard()
     this.#host.handleDatagram(slot, length, source, this.#now())
-    this.#loop.changed()
+    this.#loop.received()
   }
 
   #handleEvent(event: DeviceEvent): void {

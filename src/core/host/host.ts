@@ -5,6 +5,7 @@ import type { Endpoint, Prefix } from '../base/address.js'
 import { defaultMemoryBytes, type PacketMemory } from '../base/packet-memory.js'
 import type { Crypto } from '../crypto/crypto.js'
 import type { CongestionControlFactory } from '../netstack/congestion.js'
+import type { CongestionControlName } from '../netstack/congestion-control.js'
 import type { StackLimits } from '../netstack/limits.js'
 import { Stack } from '../netstack/stack.js'
 import type { Timers } from '../wireguard/constants.js'
@@ -35,7 +36,8 @@ export interface HostOptions {
   readonly now: number
   /** Size of the packet memory, 64 MiB by default. */
   readonly memoryBytes?: number
-  readonly congestion?: CongestionControlFactory
+  /** Of TCP connections: by name, or one of the caller's own. BBR by default. */
+  readonly congestion?: CongestionControlName | CongestionControlFactory
   /** Shortened in tests only. */
   readonly timers?: Partial<Timers>
   readonly deviceLimits?: Partial<DeviceLimits>
@@ -130,10 +132,13 @@ export class Host {
     this.device.handleDatagram(slot, length, source, now)
   }
 
-  /** Does what is due at `now`; `wall` is milliseconds since 1970, for the timestamps of handshakes alone. */
-  handleTimeout(now: number, wall: number): void {
+  /**
+   * Does what is due at `now`; `wall` is milliseconds since 1970, for the timestamps of handshakes alone. Whatever came by
+   * `readUntil` was handed in: what was due later is not held against peers whose answer may lie unread.
+   */
+  handleTimeout(now: number, wall: number, readUntil = now): void {
     this.#now = now
-    this.stack.handleTimeout(now)
+    this.stack.handleTimeout(now, readUntil)
     this.device.handleTimeout(now, wall)
   }
 

@@ -32,6 +32,8 @@ export interface StackContext {
   now: number
   /** The turn came so late that what it brings has waited long for it. */
   readonly late: boolean
+  /** While deadlines are met: whatever came by then was handed in. */
+  readonly readUntil: number
   isOwn(address: AddressWords): boolean
   /** Our address that speaks to `remote`; undefined if we have none of its family. */
   sourceFor(remote: AddressWords): AddressWords | undefined

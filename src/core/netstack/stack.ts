@@ -75,6 +75,7 @@ export class Stack implements StackContext {
   now = 0
   /** Set by an owner who knows of it, or seen from a deadline that nobody met; ends with the turn. */
   late = false
+  readUntil = 0
   readonly #addresses: AddressWords[]
   readonly #route: StackOptions['route']
   readonly #tcp: TcpLayer
@@ -154,8 +155,10 @@ export class Stack implements StackContext {
     this.paths.down(path, now)
   }
 
-  handleTimeout(now: number): void {
+  /** Does what is due at `now`; of losses nothing is judged that was due after `readUntil`: input from then may wait. */
+  handleTimeout(now: number, readUntil = now): void {
     this.now = now
+    this.readUntil = readUntil
     for (let item = this.deadlines.popDue(now); item !== undefined; item = this.deadlines.popDue(now)) {
       item.handleDeadline(now)
     }

@@ -1,7 +1,7 @@
 // Delivery rate (draft-ietf-ccwg-bbr, 4.1): each transmission is stamped with what was delivered by then; its
 // acknowledgement tells how much more was delivered, and in what time.
 import type { AckSample } from '../congestion.js'
-import { appLimitedFlag, type AckTally } from './ack-tally.js'
+import { type AckTally, appLimitedFlag } from './ack-tally.js'
 import { timerTick } from './constants.js'
 import {
   deliveredAtStamp,

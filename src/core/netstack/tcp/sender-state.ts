@@ -47,6 +47,7 @@ export class SenderState {
   undoBytes = 0
   /** Whether anything was resent since then, and our timestamp in the first of it. */
   undoResent = false
+  undoByTimestamp = false
   undoTimestamp = 0
   duplicatesReported = 0
   /** F-RTO: 0 off, 1 the head was resent, 2 new data was sent and its acknowledgement decides. */

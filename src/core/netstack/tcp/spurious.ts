@@ -12,6 +12,8 @@ import { recoveryFast, recoveryNone, type Tcb } from './tcb.js'
 export function startUndo(c: Tcb): void {
   const s = c.sender
   s.mayUndo = true
+  // A copy that left before this recovery echoes an older timestamp than its first one: that would prove nothing.
+  s.undoByTimestamp = c.tsOk && c.board.count > 0 && !c.board.wasRetransmitted(c.board.head)
   s.undoFrom = c.sndUna
   s.undoBytes = 0
   s.undoResent = false
@@ -49,8 +51,8 @@ export function undoIfSpurious(c: Tcb, h: TcpHeader, kind: AckKind, now: number)
 /** RFC 3522: the acknowledgement of what was resent echoes a timestamp from before that. */
 function isOlderThanResent(c: Tcb, h: TcpHeader, kind: AckKind): boolean {
   const s = c.sender
-  if (!s.undoResent || kind.acknowledged === 0 || c.recovery === recoveryNone) return false
-  return c.tsOk && h.hasTimestamps && h.timestampEcho !== 0 && seqBefore(h.timestampEcho, s.undoTimestamp)
+  if (!s.undoByTimestamp || !s.undoResent || kind.acknowledged === 0 || c.recovery === recoveryNone) return false
+  return h.hasTimestamps && h.timestampEcho !== 0 && seqBefore(h.timestampEcho, s.undoTimestamp)
 }
 
 /** RFC 5682, 3.1: true if data that was thought lost, and never resent, turns out to have arrived. */
