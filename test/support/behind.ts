@@ -9,7 +9,7 @@ export interface Behind {
   readonly prefixes: string
   /** The MTU of the wire between router and host, seen from the router. */
   setMtu(mtu: number): Promise<void>
-  /** Whether the router says so when a packet does not fit. */
+  /** Whether the router says so when a packet does not fit, to either side. */
   setSilent(silent: boolean): Promise<void>
   close(): Promise<void>
 }
@@ -46,8 +46,10 @@ export async function createBehind(network: Network, inside: Record<4 | 6, strin
     async setSilent(silent) {
       const change = silent ? 'add' : 'del'
       const rule = ['iif', 'lo', 'pref', '10', 'blackhole', 'to']
-      await far.ip('rule', change, 'ipproto', 'icmp', ...rule, inside[4])
-      await far.ip('-6', 'rule', change, 'ipproto', 'ipv6-icmp', ...rule, inside[6])
+      for (const end of [inside, address]) {
+        await far.ip('rule', change, 'ipproto', 'icmp', ...rule, end[4])
+        await far.ip('-6', 'rule', change, 'ipproto', 'ipv6-icmp', ...rule, end[6])
+      }
     },
     close: () => removeNamespace(host.name),
   }
