@@ -12,6 +12,7 @@ import { type ConfOptions, readConf } from './conf.js'
 import { describeReady } from './describe.js'
 import { createDialLog } from './dial-log.js'
 import { createLog, type Log, type LogLevel } from './log.js'
+import { type OpenOptions, openOptions } from './open-options.js'
 import { clearReadyFile, type ListenerReport, type ReadyReport, removeReadyFile, writeReadyFile } from './ready-file.js'
 import { readStdin } from './stdin.js'
 import { aborted, stopAt } from './stop.js'
@@ -19,8 +20,7 @@ import { uapiOf } from './uapi.js'
 import { serveUapi, type UapiSocket, uapiPath } from './uapi-socket.js'
 import { tellWhileWaiting } from './waiting.js'
 
-export interface UpOptions extends ConfOptions, TraceOptions {
-  readonly family?: 4 | 6
+export interface UpOptions extends ConfOptions, OpenOptions, TraceOptions {
   /** For the first handshake, and apart for each dial, ms; 0 waits without end. */
   readonly timeout: number
   readonly level: LogLevel
@@ -55,7 +55,7 @@ export async function up(options: UpOptions): Promise<void> {
   try {
     tunnel = await openTunnel(config, {
       signal,
-      ...(options.family !== undefined && { family: options.family }),
+      ...openOptions(options),
       ...(options.keylog !== undefined && { keylog: options.keylog }),
       ...(options.pcap !== undefined && { pcap: options.pcap }),
     })

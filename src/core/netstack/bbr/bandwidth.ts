@@ -1,13 +1,22 @@
 // The bandwidth that the path gave: the most in the last two cycles of probing, and whether it grows no more
 // (draft-ietf-ccwg-bbr, 5.5.2 and 5.3.1.2).
 import type { AckSample } from '../congestion.js'
-import { fullBwGrowth, fullBwRounds } from './parameters.js'
+import { fullBwGrowth, fullBwRounds, longestTick } from './parameters.js'
 import { hasRttRisen } from './round-trip.js'
 import { type BbrState, probeRtt, startup } from './state.js'
 
-/** Delivery rate of a sample, 0 if it has none. */
-export function rateOf(sample: AckSample): number {
-  return sample.rateInterval > 0 ? sample.rateDelivered / sample.rateInterval : 0
+/**
+ * The delivery rate that an acknowledgement shows, 0 if none. A round trip shorter than a tick of the clock is no interval
+ * to measure in; several of them are.
+ */
+export function updateRate(s: BbrState, sample: AckSample): void {
+  const elapsed = sample.now - s.rateSince
+  const isDue = elapsed >= longestTick
+  if (sample.rateInterval > 0) s.rate = sample.rateDelivered / sample.rateInterval
+  else s.rate = isDue && s.minRtt < longestTick ? (sample.totalDelivered - s.rateSinceDelivered) / elapsed : 0
+  if (!isDue) return
+  s.rateSince = sample.now
+  s.rateSinceDelivered = sample.totalDelivered
 }
 
 /** ProbeRTT sends too little on purpose; the draft marks what it sends as application-limited. */
@@ -17,7 +26,7 @@ function isLimited(s: BbrState, sample: AckSample): boolean {
 
 /** UpdateMaxBw() */
 export function updateMaxBw(s: BbrState, sample: AckSample): void {
-  const rate = rateOf(sample)
+  const { rate } = s
   if (rate > s.maxBwNow && (rate >= s.maxBw || !isLimited(s, sample))) s.maxBwNow = rate
 }
 
@@ -41,7 +50,7 @@ export function resetFullBw(s: BbrState): void {
  */
 export function checkFullBwReached(s: BbrState, sample: AckSample): void {
   if (s.fullBwNow || !s.roundStart || isLimited(s, sample)) return
-  const rate = rateOf(sample)
+  const { rate } = s
   if (rate === 0) return
   if (rate >= s.fullBw * fullBwGrowth) {
     resetFullBw(s)

@@ -2,7 +2,7 @@
 // keeps about twice what the path itself holds in flight. Loss alone is no reason to slow down (parameters.ts).
 import type { AckSample, CongestionControl, CongestionStart, LostSegment } from '../congestion.js'
 import { restartAggregation, updateAckAggregation } from './aggregation.js'
-import { checkFullBwReached, updateMaxBw } from './bandwidth.js'
+import { checkFullBwReached, updateMaxBw, updateRate } from './bandwidth.js'
 import {
   adaptShortTermModel,
   advanceLatestDelivery,
@@ -118,6 +118,7 @@ export class Bbr implements CongestionControl {
     s.delivered = sample.totalDelivered
     if (sample.rtt > 0 && s.minRtt === Infinity) initPacingRate(s, sample.rtt)
     updateRound(s, sample)
+    updateRate(s, sample)
     noteRecentRtt(s, sample)
     updateLatestDelivery(s, sample)
     updateMaxBw(s, sample)
@@ -158,8 +159,7 @@ function setWindow(s: BbrState, sample: AckSample): void {
   const gain = s.state === probeBwUp ? upCwndGain : s.state === probeRtt ? probeRttCwndGain : defaultCwndGain
   const most = quantized(s, gain * s.bdp + s.extraAcked)
   if (s.fullBwReached) s.window = Math.min(s.window + sample.delivered, most)
-  // Without a sample of the rate, as on a path shorter than a tick of the clock, there is no model to be bound by.
-  else if (s.window < most || sample.totalDelivered < s.initialWindow || s.bw === 0) s.window += sample.delivered
+  else if (s.window < most || sample.totalDelivered < s.initialWindow) s.window += sample.delivered
   boundWindow(s)
 }
 

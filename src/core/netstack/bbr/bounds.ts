@@ -1,14 +1,13 @@
 // The bounds that loss sets: on bandwidth and flight for a while (short-term), and on flight until a probe raises it
 // (long-term) (draft-ietf-ccwg-bbr, 5.5.10).
 import type { AckSample } from '../congestion.js'
-import { rateOf } from './bandwidth.js'
 import { beta, headroomShare } from './parameters.js'
 import { hasRttRisen } from './round-trip.js'
 import { type BbrState, drain, probeBwDown } from './state.js'
 
 /** UpdateLatestDeliverySignals() */
 export function updateLatestDelivery(s: BbrState, sample: AckSample): void {
-  s.bwLatest = Math.max(s.bwLatest, rateOf(sample))
+  s.bwLatest = Math.max(s.bwLatest, s.rate)
   s.inflightLatest = Math.max(s.inflightLatest, sample.rateDelivered)
   // The first loss of a round began a round of its own, with this very acknowledgement.
   if (s.lossRoundDelivered === Infinity) s.lossRoundDelivered = sample.totalDelivered
@@ -20,7 +19,7 @@ export function updateLatestDelivery(s: BbrState, sample: AckSample): void {
 /** AdvanceLatestDeliverySignals(), and the end of the loss round. */
 export function advanceLatestDelivery(s: BbrState, sample: AckSample): void {
   if (!s.lossRoundStart) return
-  s.bwLatest = rateOf(sample)
+  s.bwLatest = s.rate
   s.inflightLatest = sample.rateDelivered
   s.lossInRound = false
   s.lossWithRise = false

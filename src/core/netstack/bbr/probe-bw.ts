@@ -1,7 +1,7 @@
 // ProbeBW: slower to drain the queue, as fast as the path, a full pipe, faster to see whether there is more
 // (draft-ietf-ccwg-bbr, 5.3.3).
 import type { AckSample } from '../congestion.js'
-import { advanceMaxBw, rateOf, resetFullBw } from './bandwidth.js'
+import { advanceMaxBw, resetFullBw } from './bandwidth.js'
 import { inflightWithHeadroom, isInflightTooHigh, resetCongestionSignals, resetShortTermModel } from './bounds.js'
 import { downPacingGain, probeWait, probeWaitSpread, renoRounds, upPacingGain } from './parameters.js'
 import { inflightFor, startRound, targetInflight } from './rounds.js'
@@ -49,11 +49,11 @@ export function startRefill(s: BbrState): void {
   s.pacingGain = 1
 }
 
-function startUp(s: BbrState, sample: AckSample): void {
+function startUp(s: BbrState): void {
   s.ackPhase = acksProbeStarting
   startRound(s, s.delivered)
   resetFullBw(s)
-  s.fullBw = rateOf(sample)
+  s.fullBw = s.rate
   s.state = probeBwUp
   s.pacingGain = upPacingGain
   raiseSlope(s)
@@ -69,7 +69,7 @@ export function updateCyclePhase(s: BbrState, sample: AckSample): void {
   } else if (s.state === probeBwRefill) {
     if (!s.roundStart) return
     s.isBwProbeSample = true
-    startUp(s, sample)
+    startUp(s)
   } else if (isTimeToGoDown(s, sample)) {
     s.prevProbeTooHigh = false
     startDown(s, sample.now)
@@ -93,7 +93,7 @@ function isTimeToGoDown(s: BbrState, sample: AckSample): boolean {
   }
   if (s.isWindowLimited && s.window >= s.inflightLongterm) {
     resetFullBw(s)
-    s.fullBw = rateOf(sample)
+    s.fullBw = s.rate
     return false
   }
   return s.fullBwNow

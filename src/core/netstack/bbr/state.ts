@@ -43,6 +43,10 @@ export class BbrState {
   windowLimitedRound = -1
 
   // Bandwidth: the most in this cycle of ProbeBW and in the one before.
+  /** Of the latest acknowledgement; and since when, and from which C.delivered, the next is measured where RTTs are short. */
+  rate = 0
+  rateSince: number
+  rateSinceDelivered = 0
   bw = 0
   maxBwNow = 0
   maxBwBefore = 0
@@ -118,6 +122,7 @@ export class BbrState {
     this.initialWindow = start.initialWindow
     this.window = start.initialWindow
     this.pacingRate = (startupPacingGain * start.initialWindow) / (start.rtt > 0 ? start.rtt : 1)
+    this.rateSince = start.now
     this.minRttStamp = start.now
     this.probeRttMinStamp = start.now
     this.extraAckedStart = start.now
