@@ -41,7 +41,7 @@ export class AckTally {
   sentInFlight = 0
   appLimited = false
   /** A resent segment that left after this is acknowledged for its original. */
-  #believedUntil = Infinity
+  believedUntil = Infinity
 
   start(believedUntil: number): void {
     this.delivered = 0
@@ -51,7 +51,7 @@ export class AckTally {
     this.rackSentAt = -1
     this.sentAt = -1
     this.deliveredAt = -1
-    this.#believedUntil = believedUntil
+    this.believedUntil = believedUntil
   }
 
   /** Counts a segment. Those of one acknowledgement come in ascending order. */
@@ -65,7 +65,7 @@ export class AckTally {
       if (seqBefore(end, fack)) this.reordered = true
     }
     // Ends ascend, so of two that left at once the later is the newer.
-    if (sentAt >= this.rackSentAt && ((flags & retransmittedFlag) === 0 || sentAt <= this.#believedUntil)) {
+    if (sentAt >= this.rackSentAt && ((flags & retransmittedFlag) === 0 || sentAt <= this.believedUntil)) {
       this.rackSentAt = sentAt
       this.rackEnd = end
     }

@@ -10,7 +10,7 @@ import { armOrphan } from './close.js'
 import { renegedTimeout } from './constants.js'
 import { sampleMinRtt } from './min-rtt.js'
 import { prrGoverns, updatePrr } from './prr.js'
-import { adaptReorderingWindow, believedUntil, updateRack } from './rack.js'
+import { adaptReorderingWindow, believedByEcho, believedByRtt, updateRack } from './rack.js'
 import { sampleRate } from './rate-sample.js'
 import { detectLoss, wasWindowLimited } from './recovery.js'
 import { takeSacks } from './sack-option.js'
@@ -65,10 +65,13 @@ export function handleAck(c: Tcb, h: TcpHeader, now: number): boolean {
   c.probesUnanswered = 0
   const offered = c.sndWnd
   const windowMoved = updateWindow(c, h)
-  tally.start(wasOutstanding > 0 ? believedUntil(c, h, now) : now)
+  tally.start(acknowledged > 0 ? believedByEcho(c, h, now) : now)
   let finAcked = false
   if (acknowledged > 0) finAcked = advance(c, acknowledged, h.acknowledgment)
-  if (kind.hasSack) takeSacks(c, h, kind)
+  if (kind.hasSack) {
+    tally.believedUntil = believedByRtt(c, now)
+    takeSacks(c, h, kind)
+  }
   kind.duplicate =
     acknowledged === 0 &&
     wasOutstanding > 0 &&

@@ -11,15 +11,21 @@ import { recoveryNone, type Tcb } from './tcb.js'
 /** Sums and differences of times are compared with this much give, ms. */
 const rounding = 1e-6
 
-/** Step 2's exceptions: a resent segment that left after this cannot be what the ACK in `h` answers. */
-export function believedUntil(c: Tcb, h: TcpHeader, now: number): number {
-  let until = c.sender.minRtt === Infinity ? now : now - c.sender.minRtt + rounding
-  if (c.tsOk && h.hasTimestamps && h.timestampEcho !== 0) {
-    const age = seqDiff(timestampNow(c.tsOffset, now), h.timestampEcho)
-    // Timestamps count whole milliseconds: the segment left before the next one began.
-    if (age >= 0) until = Math.min(until, Math.floor(now) - age + 1 - rounding)
-  }
-  return until
+/** Step 2's second exception: a resent segment that left after this is delivered too soon for that copy. */
+export function believedByRtt(c: Tcb, now: number): number {
+  return c.sender.minRtt === Infinity ? now : now - c.sender.minRtt + rounding
+}
+
+/**
+ * Both of step 2's exceptions, for what is acknowledged cumulatively: the ACK echoes an older timestamp than the copy's.
+ * What SACK alone reports did not move the peer's TS.Recent, and the echo says nothing of it.
+ */
+export function believedByEcho(c: Tcb, h: TcpHeader, now: number): number {
+  const until = believedByRtt(c, now)
+  if (!c.tsOk || !h.hasTimestamps || h.timestampEcho === 0) return until
+  const age = seqDiff(timestampNow(c.tsOffset, now), h.timestampEcho)
+  // Timestamps count whole milliseconds: the segment left before the next one began.
+  return age < 0 ? until : Math.min(until, Math.floor(now) - age + 1 - rounding)
 }
 
 /** Steps 2 and 3, from the tally of an acknowledgement. */
