@@ -19,6 +19,7 @@ import { aborted, stopAt } from './stop.js'
 import { uapiOf } from './uapi.js'
 import { serveUapi, type UapiSocket, uapiPath } from './uapi-socket.js'
 import { tellWhileWaiting } from './waiting.js'
+import { keepYoungHeapSmall } from './young-heap.js'
 
 export interface UpOptions extends ConfOptions, OpenOptions, TraceOptions {
   /** For the first handshake, and apart for each dial, ms; 0 waits without end. */
@@ -39,6 +40,7 @@ interface Listener {
 
 /** Resolves after a signal, once everything is closed. Rejects with the TunnelError that says why it cannot come up. */
 export async function up(options: UpOptions): Promise<void> {
+  keepYoungHeapSmall()
   const log = createLog(options.level)
   const config = await readConf(options, {
     env: process.env,
