@@ -145,12 +145,14 @@ function isOvertaken(c: Tcb, h: TcpHeader, now: number): boolean {
 
 /**
  * PAWS (RFC 7323, 5.3). A pure ACK that others overtook carries no data that could be old, and SACK blocks that no later one
- * repeats: it is heard, as Linux hears it (tcp_disordered_ack).
+ * repeats: it is heard, as Linux hears it (tcp_disordered_ack). So is data while other data waits out of order: a head that
+ * was resent moves TS.Recent ahead of what left just before it and is still under way, and to drop that is to lose it.
  */
 function isOldByTimestamp(c: Tcb, h: TcpHeader, now: number): boolean {
   if (!isOvertaken(c, h, now)) return false
   const isPureAck = h.payloadLength === 0 && (h.flags & (flagSyn | flagFin)) === 0 && h.sequence === c.rcvNxt
-  return !isPureAck || seqDiff(c.tsRecent, h.timestamp) > c.rto.interval
+  if (!isPureAck && c.reassembly.count === 0) return true
+  return seqDiff(c.tsRecent, h.timestamp) > c.rto.interval
 }
 
 /**
