@@ -48,11 +48,17 @@ export function measure({ path: row, control, direction, seed, seconds, crypto }
   const own = rates.slice(0, flows.length)
   const goodput = sum(own)
   const stats = flows.map(({ sender }) => sender.connection?.stats)
+  const way = (direction === 'up' ? network.there : network.back).counters
   const whole = row.transfer === undefined || flows.every(({ receiver }) => receiver.received === bytes)
+  const lost = (100 * (way.lost + way.overflowed + way.tooBig)) / way.sent
+  const retransmits = (100 * sum(stats.map(s => s?.retransmits ?? 0))) / sum(stats.map(s => s?.segmentsSent ?? 1))
   return {
     goodput,
     ofPath: row.path.rate === undefined ? undefined : (100 * goodput) / row.path.rate,
-    retransmits: (100 * sum(stats.map(s => s?.retransmits ?? 0))) / sum(stats.map(s => s?.segmentsSent ?? 1)),
+    /** Of all that went the data's way. */
+    lost,
+    retransmits,
+    needless: Math.max(0, retransmits - lost),
     jain: goodput === 0 ? 0 : goodput ** 2 / (own.length * sum(own.map(rate => rate ** 2))),
     share: row.beside === undefined ? undefined : (100 * goodput) / sum(rates),
     rtt: sum(stats.map(s => s?.rtt ?? 0)) / stats.length,

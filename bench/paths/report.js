@@ -1,7 +1,14 @@
 // What was measured, beside what it should be.
 
-const units = { goodput: 'Mbit/s', retransmits: '%', share: '%', seconds: 's', jain: '' }
-const names = { goodput: '', retransmits: 'retransmits ', share: 'share ', seconds: 'done in ', jain: 'Jain ' }
+const units = { goodput: 'Mbit/s', retransmits: '%', needless: '%', share: '%', seconds: 's', jain: '' }
+const names = {
+  goodput: '',
+  retransmits: 'resent ',
+  needless: 'resent but not lost ',
+  share: 'share ',
+  seconds: 'done in ',
+  jain: 'Jain ',
+}
 
 /** The aims of a path for one congestion control, each with whether the median holds it. */
 export function judge(path, control, measured) {
@@ -30,6 +37,7 @@ const columns = [
   ['way', -5],
   ['Mbit/s', 8],
   ['of path', 8],
+  ['lost %', 7],
   ['resent %', 9],
   ['Jain', 6],
   ['share %', 8],
@@ -42,13 +50,14 @@ export function printHeader() {
 }
 
 export function printRow({ path, control, direction, measured, aims }) {
-  const { goodput, ofPath, retransmits, jain, share, rtt, seconds } = measured
+  const { goodput, ofPath, lost, retransmits, jain, share, rtt, seconds } = measured
   const cells = [
     path.title.padEnd(42),
     control.padEnd(8),
     direction.padEnd(5),
     (seconds === Infinity ? 'never' : goodput.toFixed(1)).padStart(8),
     (ofPath === undefined ? '-' : `${ofPath.toFixed(0)} %`).padStart(8),
+    lost.toFixed(2).padStart(7),
     retransmits.toFixed(2).padStart(9),
     ((path.flows ?? 1) > 1 ? jain.toFixed(2) : '-').padStart(6),
     (share === undefined ? '-' : share.toFixed(0)).padStart(8),
