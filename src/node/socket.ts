@@ -7,6 +7,7 @@ import { ConnectionStream } from './connection-stream.js'
 import { type AddressInfo, addressFamily, addressInfo, Dial, type TunnelConnectOptions } from './dial.js'
 import { checkTimeout, ioError, type SocketError, usageError } from './socket-error.js'
 import type { ConnectionEvents } from './socket-events.js'
+import type { TunnelSocketOptions } from './socket-options.js'
 import type { StackPort } from './stack-port.js'
 
 /** A slab of the stack fills it; net's own 16 KiB would push back four times a slab. */
@@ -16,18 +17,7 @@ const longestTimeout = 2 ** 31 - 1
 /** How long Linux waits before it probes an idle connection, ms: `setKeepAlive(true)` without a delay. */
 const defaultKeepAliveDelay = 7_200_000
 
-export interface TunnelSocketOptions {
-  /** Keep the own side open when the other has ended; false by default, as in net. */
-  allowHalfOpen?: boolean | undefined
-  /** Destroys the socket when aborted, before it is connected or after. */
-  signal?: AbortSignal | undefined
-  noDelay?: boolean | undefined
-  keepAlive?: boolean | undefined
-  /** ms. */
-  keepAliveInitialDelay?: number | undefined
-  /** Bytes buffered each way before push-back, 64 KiB by default. */
-  highWaterMark?: number | undefined
-}
+export type { TunnelSocketOptions } from './socket-options.js'
 
 /** Told when a socket that it accepted is gone. */
 export interface SocketParent {
