@@ -9,12 +9,14 @@ import type { CongestionControlName } from '../core/netstack/congestion-control.
 import type { StackLimits } from '../core/netstack/limits.js'
 import type { Timers } from '../core/wireguard/constants.js'
 import type { DeviceEvent, DeviceLimits } from '../core/wireguard/device.js'
+import type { Peer } from '../core/wireguard/peer.js'
 import { TunnelError } from '../errors.js'
 import type { KeyClaims } from './claims.js'
 import { createClock } from './clock.js'
 import { random } from './crypto/random.js'
 import { type CryptoName, selectCrypto } from './crypto/select.js'
-import { DatagramSocket } from './datagram.js'
+import { type DatagramOptions, DatagramSocket } from './datagram.js'
+import type { RemoteInfo } from './datagram-settings.js'
 import type { TunnelConnectOptions } from './dial.js'
 import { type EndpointEnvironment, systemResolver } from './endpoints.js'
 import { LiveChanges } from './live-changes.js'
@@ -149,6 +151,9 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
         },
         report: event => {
           if (tunnel !== undefined) tunnel.#handleEvent(event)
+        },
+        reportMtu: (peer, mtu) => {
+          if (tunnel !== undefined) tunnel.#warnOfMtu(peer, mtu)
         },
       },
     })
@@ -298,6 +303,14 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
     }
   }
 
+  #warnOfMtu(peer: Peer, mtu: number): void {
+    const record = this.#book.get(peer)
+    const label = record === undefined ? 'a peer' : this.#book.label(record)
+    this.warn(
+      `packets over ${mtu} bytes do not pass to ${label}: path MTU set to ${mtu}; set MTU = ${mtu} under [Interface]`,
+    )
+  }
+
   /** @internal Emits a 'warning' once there was time to listen for it; to the process where nobody listens. */
   warn(message: string): void {
     setImmediate(() => {
@@ -443,10 +456,14 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
       : new TunnelServer(this.#port, first ?? {}, second)
   }
 
-  /** A UDP socket on the tunnel's own addresses. */
-  createSocket(): DatagramSocket {
+  /** A UDP socket on the tunnel's own addresses, of both families without a type. `onMessage` hears each message. */
+  createSocket(
+    options: DatagramOptions | 'udp4' | 'udp6' = {},
+    onMessage?: (message: Buffer, from: RemoteInfo) => void,
+  ): DatagramSocket {
     this.#mustBeOpen()
-    return new DatagramSocket(this.#port)
+    const socket = new DatagramSocket(this.#port, options)
+    return onMessage === undefined ? socket : socket.on('message', onMessage)
   }
 
   /** One ICMP echo. Rejects with Node's codes (ETIMEDOUT, EHOSTUNREACH) or UNKNOWN_HOST. */

@@ -113,6 +113,7 @@ function createHost(turn: Turn, texts: string[]): Host {
     release: () => host.refs--,
     stack: {
       mtu: 1420,
+      ownAddresses: addresses,
       connect(options, events) {
         host.dials.push(options)
         const family = addresses.filter(own => own.length === options.address.length)

@@ -19,6 +19,8 @@ export interface HostSink {
   sendDatagram(slot: number, length: number, endpoint: Endpoint): void
   /** What the device saw, after the stack was told. */
   report(event: DeviceEvent): void
+  /** Packets larger than `mtu` bytes vanish on the way to a peer, and no router says so. Once for each size. */
+  reportMtu?(peer: Peer, mtu: number): void
 }
 
 export interface HostOptions {
@@ -94,6 +96,10 @@ export class Host {
           const peer = this.device.peerById(path) ?? this.#reroute(offset)
           if (peer === undefined) this.memory.free(slot)
           else this.device.sendPacket(slot, offset, length, peer, now)
+        },
+        reportMtu: (path, mtu) => {
+          const peer = this.device.peerById(path)
+          if (peer !== undefined) sink.reportMtu?.(peer, mtu)
         },
       },
       ...(options.congestion && { congestion: options.congestion }),

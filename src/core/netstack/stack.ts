@@ -265,6 +265,10 @@ export class Stack implements StackContext {
     return this.#large
   }
 
+  get ownAddresses(): IpAddress[] {
+    return this.#addresses.map(addressOf)
+  }
+
   isOwn(address: AddressWords): boolean {
     for (const own of this.#addresses) if (sameWords(own, address)) return true
     return false
