@@ -112,7 +112,7 @@ for (const congestion of names) {
         })
       }
 
-      it('after a burst of 300 lost in slow start: each goes again once, without a timeout (S-burst-loss) (N12)', () => {
+      it('after a burst of 300 lost in slow start: each goes again once, without a timeout (S-burst) (N12)', () => {
         let large = 0
         let lost = 0
         const drop = (packet: Uint8Array) => {
