@@ -78,7 +78,7 @@ export function handleAck(c: Tcb, h: TcpHeader, now: number): boolean {
     h.payloadLength === 0 &&
     !windowMoved &&
     (h.flags & (flagFin | flagSyn)) === 0
-  if (wasOutstanding > 0) {
+  if (wasOutstanding > 0 || kind.hasSack) {
     repair(c, h, now)
     tellCongestion(c, priorUna, now)
   }

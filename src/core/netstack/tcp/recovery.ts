@@ -79,11 +79,13 @@ function recovered(c: Tcb, now: number): void {
 /** The retransmission timer fired. `first`: since data was last acknowledged. */
 export function timeoutLoss(c: Tcb, first: boolean, now: number): void {
   const inFlight = c.inFlight
+  // Once a recovery, or while the same segment times out (as Linux): should F-RTO's own data be lost, the usual repair goes on.
+  const asksFirst = c.sackOk && (c.recovery !== recoveryTimeout || !first)
   if (c.recovery === recoveryNone) startUndo(c)
   restartRepair(c, now)
   // RFC 5681, 3.1: the threshold falls once however often the same data times out.
   if (first) c.congestion?.onTimeout(inFlight, now)
-  c.sender.frtoStep = c.sackOk ? 1 : 0
+  c.sender.frtoStep = asksFirst ? 1 : 0
 }
 
 /** Nothing that is in flight is waited for any longer: the head goes at once, the rest as ACKs come. */
