@@ -3,8 +3,8 @@ import { once } from 'node:events'
 import { afterEach, beforeEach } from 'vitest'
 import type { AnyServer, AnySocket, SocketRig } from './socket-rigs.js'
 
-export type SocketOptions = Parameters<SocketRig['socket']>[0]
-export type ServerOptions = Parameters<SocketRig['server']>[0]
+type SocketOptions = Parameters<SocketRig['socket']>[0]
+type ServerOptions = Parameters<SocketRig['server']>[0]
 
 export interface SocketWorld {
   readonly rig: SocketRig

@@ -22,6 +22,8 @@ const headWord = 2
 const tailWord = 3
 const smallest = 8
 const empty = new Int32Array(0)
+/** Of a connection that holds nothing. */
+const none: number[] = []
 
 /** How many ranges are remembered as the most recent ones: SACK's four blocks. */
 const recentRanges = 4
@@ -35,7 +37,7 @@ export class Reassembly {
   #held = 0
   #ranges = empty
   /** A sequence number in each range that last changed, newest first. */
-  readonly #recent: number[] = []
+  #recent: number[] = none
 
   constructor(memory: PacketMemory, share: PathShare) {
     this.#memory = memory
@@ -208,11 +210,12 @@ export class Reassembly {
     this.count--
     if (this.count === 0) {
       this.#ranges = empty
-      this.#recent.length = 0
+      this.#recent = none
     }
   }
 
   #remember(sequence: number): void {
+    if (this.#recent === none) this.#recent = []
     const recent = this.#recent
     const range = this.rangeOf(sequence)
     for (let i = 0; i < recent.length; i++) {

@@ -1,5 +1,6 @@
 // Bytes received and not read: one bound for all connections, fair shares of it, and nobody ever left without any.
 import { describe, expect, it } from 'vitest'
+import { pathReserve } from '../../../../src/core/netstack/shared-budget.js'
 import { createStar, type Star } from '../../../support/netstack-star.js'
 import { StreamOwner } from '../../../support/tcp-endpoints.js'
 
@@ -128,7 +129,7 @@ describe('memory for what is received and not read', () => {
     }
     const [running] = open(star, 7, 1, true)
     star.advance(2000, watch)
-    expect(most).toBeLessThanOrEqual(limits.receiveMemory + 8 * 65536)
+    expect(most).toBeLessThanOrEqual(limits.receiveMemory + 8 * pathReserve)
     expect(rate(star, running!, 2000)).toBeGreaterThan(0.25)
   }, 30_000)
 
