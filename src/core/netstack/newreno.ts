@@ -19,6 +19,7 @@ class NewReno implements CongestionControl {
   #priorWindow = 0
   #priorThreshold = 0
   #reduced = false
+  #timedOut = false
   #smoothedRtt = 0
 
   constructor(start: CongestionStart) {
@@ -41,7 +42,8 @@ class NewReno implements CongestionControl {
       this.window += inSlowStart
       grown -= inSlowStart
     }
-    if (sample.recovering) return
+    // After a timeout the window has fallen to a segment and grows all the way (RFC 5681, 3.1).
+    if (sample.recovering && !this.#timedOut) return
     this.#credit += grown
     while (this.#credit >= this.window) {
       this.#credit -= this.window
@@ -56,11 +58,13 @@ class NewReno implements CongestionControl {
 
   onRecovered(): void {
     this.#reduced = false
+    this.#timedOut = false
   }
 
   onTimeout(inFlight: number): void {
     this.#reduce(inFlight)
     this.window = this.#segmentSize
+    this.#timedOut = true
   }
 
   onIdle(idle: number): void {
@@ -74,6 +78,7 @@ class NewReno implements CongestionControl {
     this.window = Math.max(this.window, this.#priorWindow)
     this.slowStartThreshold = this.#priorThreshold
     this.#reduced = false
+    this.#timedOut = false
   }
 
   setSegmentSize(bytes: number): void {

@@ -37,6 +37,16 @@ export function createLanes(size: number): Lanes {
   return { size, words: new Int32Array(size * wordsPerRecord), stamps: new Float64Array(size * stampsPerRecord) }
 }
 
+/** Copies what is known of a segment to another place, neighbours as they are named. */
+export function copyRecord(from: Lanes, fromPlace: number, to: Lanes, toPlace: number): void {
+  for (let word = 0; word < wordsPerRecord; word++) {
+    to.words[toPlace * wordsPerRecord + word] = from.words[fromPlace * wordsPerRecord + word] as number
+  }
+  for (let stamp = 0; stamp < stampsPerRecord; stamp++) {
+    to.stamps[toPlace * stampsPerRecord + stamp] = from.stamps[fromPlace * stampsPerRecord + stamp] as number
+  }
+}
+
 /** Arrays for the next connection that sends. */
 export class LanesPool {
   readonly #free: Lanes[] = []

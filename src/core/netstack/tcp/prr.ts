@@ -36,3 +36,11 @@ export function spendPrr(c: Tcb, bytes: number): void {
   c.sender.prrOut += bytes
   c.sender.prrRoom -= bytes
 }
+
+/** Whether the congestion window, or in recovery PRR, lets `bytes` more into the network. */
+export function hasRoom(c: Tcb, bytes: number): boolean {
+  const inFlight = c.inFlight
+  if (inFlight <= 0) return true
+  if (prrGoverns(c)) return bytes <= c.sender.prrRoom
+  return c.congestion !== undefined && inFlight + bytes <= c.congestion.window
+}

@@ -3,6 +3,7 @@
 // lost is in the list of those under way, by time sent; a lost one waits in the list of the lost, by sequence.
 import { lostFlag, retransmittedFlag, sackedFlag, tally } from './ack-tally.js'
 import {
+  copyRecord,
   createLanes,
   deliveredAtStamp,
   flagsWord,
@@ -283,15 +284,11 @@ export class Scoreboard {
     const lanes = createLanes(old.size * 2)
     const moved = (place: number) => (place < 0 ? -1 : this.at(place) & (lanes.size - 1))
     for (let record = this.head; record < this.tail; record++) {
-      const from = (record & (old.size - 1)) * wordsPerRecord
-      const to = (record & (lanes.size - 1)) * wordsPerRecord
-      for (let word = 0; word < wordsPerRecord; word++) lanes.words[to + word] = old.words[from + word] as number
-      lanes.words[to + nextWord] = moved(old.words[from + nextWord] as number)
-      lanes.words[to + previousWord] = moved(old.words[from + previousWord] as number)
-      const fromStamp = (record & (old.size - 1)) * stampsPerRecord
-      const toStamp = (record & (lanes.size - 1)) * stampsPerRecord
-      for (let stamp = 0; stamp < stampsPerRecord; stamp++)
-        lanes.stamps[toStamp + stamp] = old.stamps[fromStamp + stamp] as number
+      const place = record & (lanes.size - 1)
+      copyRecord(old, record & (old.size - 1), lanes, place)
+      const at = place * wordsPerRecord
+      lanes.words[at + nextWord] = moved(lanes.words[at + nextWord] as number)
+      lanes.words[at + previousWord] = moved(lanes.words[at + previousWord] as number)
     }
     for (const list of [this.underWay, this.lost]) {
       list.first = moved(list.first)

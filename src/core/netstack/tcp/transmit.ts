@@ -3,7 +3,7 @@
 import { flagFin, flagPsh } from '../../wire/tcp.js'
 import { maxOverride, minOverride } from './constants.js'
 import { earnCredit, mayLeave } from './pacing.js'
-import { prrGoverns, spendPrr } from './prr.js'
+import { hasRoom, spendPrr } from './prr.js'
 import { noteAppLimited, stampTransmission } from './rate-sample.js'
 import { sendSegment, sendSyn } from './segment.js'
 import { cutSegments, isTooLong, probeMtu } from './segment-size.js'
@@ -24,6 +24,9 @@ import { armLossProbe, noteLossProbe } from './tlp.js'
 export const transmitDone = 0
 export const transmitMore = 1
 export const transmitNoSlot = 2
+
+/** RFC 5682, 3.1, step 2. */
+const frtoSegments = 2
 
 let budgetLeft = 0
 /** The controller's rate, bytes a millisecond, of the connection whose turn it is; Infinity: not paced. */
@@ -152,14 +155,6 @@ function noteSent(c: Tcb, record: number, bytes: number, priorInFlight: number, 
   c.congestion?.onSent(bytes, c.inFlight, now)
 }
 
-/** Whether the congestion window, or in recovery PRR, lets `bytes` more into the network. */
-function hasRoom(c: Tcb, bytes: number): boolean {
-  const inFlight = c.inFlight
-  if (inFlight <= 0) return true
-  if (prrGoverns(c)) return bytes <= c.sender.prrRoom
-  return c.congestion !== undefined && inFlight + bytes <= c.congestion.window
-}
-
 /** Whether window and rate let `bytes` out now. If not, they, and not the application, are the limit. */
 function mayLeaveNow(c: Tcb, bytes: number, now: number): boolean {
   if (hasRoom(c, bytes) && (rate === Infinity || mayLeave(c, bytes, rate, now))) return true
@@ -219,11 +214,17 @@ export function sendData(c: Tcb, length: number, fin: boolean, now: number): boo
   return true
 }
 
-/** F-RTO: instead of what is thought lost, new data; if there is none that may leave, the usual repair goes on. */
+/** F-RTO (RFC 5682, 3.1): instead of what is thought lost, two new segments; if none may leave, the usual repair goes on. */
 function sendForFrto(c: Tcb, now: number): number {
+  if (c.sndNxt !== c.recoveryPoint) return transmitDone
+  if (budgetLeft <= 0) return transmitMore
+  const kept = Math.max(0, budgetLeft - frtoSegments)
+  budgetLeft -= kept
   const result = sendNew(c, now)
-  if (result === transmitDone && c.sndNxt === c.recoveryPoint) c.sender.frtoStep = 0
-  return result
+  budgetLeft += kept
+  if (result === transmitNoSlot) return result
+  if (c.sndNxt === c.recoveryPoint) c.sender.frtoStep = 0
+  return transmitDone
 }
 
 /** The tail of the flight went unanswered: new data asks for an answer, or the last segment once more (RFC 8985, 7.3). */
