@@ -106,11 +106,16 @@ export class IcmpLayer {
     code = 0,
     rest = 0,
   ): void {
-    const { counters, output, paths } = this.#context
-    const target = memory === this.#context.memory ? slot : this.#context.memory.alloc()
-    if (target === noSlot) counters.noSlot++
-    if (target === noSlot || !paths.mayReply(path, now)) {
-      if (target !== slot && target !== noSlot) this.#context.memory.free(target)
+    const { counters, output, paths, memory: ownMemory } = this.#context
+    // What was put together from fragments stands in a memory of its own.
+    const isElsewhere = memory !== ownMemory
+    if (!paths.mayReply(path, now)) {
+      memory.free(slot)
+      return
+    }
+    const target = isElsewhere ? ownMemory.alloc() : slot
+    if (target === noSlot) {
+      counters.noSlot++
       memory.free(slot)
       return
     }
@@ -121,9 +126,9 @@ export class IcmpLayer {
     const quoted = Math.min(limit, ip.payload + ip.payloadLength - ip.start)
     const packet = target + packetHeadroom
     const body = packet + headers
-    if (target === slot) memory.u8.copyWithin(body, ip.start, ip.start + quoted)
+    if (!isElsewhere) memory.u8.copyWithin(body, ip.start, ip.start + quoted)
     else {
-      this.#context.memory.u8.set(memory.u8.subarray(ip.start, ip.start + quoted), body)
+      ownMemory.u8.set(memory.u8.subarray(ip.start, ip.start + quoted), body)
       memory.free(slot)
     }
     this.#write(packet, ip, errorType(version, error) | code, rest, quoted)

@@ -56,6 +56,8 @@ export interface StackStats {
   readonly udpSockets: number
   readonly slotsInUse: number
   readonly reassemblySlots: number
+  /** Bytes of fragments that wait for others, as their bound counts. */
+  readonly fragmentBytes: number
   /** Bytes received and not read, written and not acknowledged, as their memory counts. */
   readonly receiveMemory: number
   readonly sendMemory: number
@@ -236,6 +238,7 @@ export class Stack implements StackContext {
       listeners: this.#tcp.listeners.size,
       udpSockets: this.#udp.size,
       slotsInUse: this.memory.inUse,
+      fragmentBytes: this.#input.fragments.size,
       reassemblySlots: this.#tcp.reassemblySlots.used,
       receiveMemory: this.#tcp.receiveMemory.used,
       sendMemory: this.#tcp.sendMemory.used,

@@ -143,6 +143,27 @@ for (const family of [4, 6] as const) {
       expect(pair.stack.counters).toMatchObject({ fragmentsReassembled: 1, icmpChecksum: 0, icmpIgnored: 1 })
     })
 
+    it('is refused like any other, in whatever slot the error is written (H-fragments) (H-icmp)', () => {
+      const { s } = script(family)
+      const packet = udpPacket(s.peer, 9, s.ours, 99, content(3000))
+      const [first, second] = [s.memory.alloc(), s.memory.alloc()]
+      const parts = fragmentsOf(packet, 1400)
+      for (const [i, part] of parts.entries()) {
+        // The last arrives while the lowest slot is free: the error will be written there.
+        if (i === 2) s.memory.free(first)
+        const slot = i === 2 ? second : s.memory.alloc()
+        s.memory.u8.set(part, slot + 16)
+        s.stack.handlePacket(slot, slot + 16, part.length, 1, s.now)
+      }
+      s.flush()
+      const { icmp } = decode(s.others[0] as Uint8Array)
+      expect(icmp?.kind).toBe('port-unreachable')
+      const quoted = icmp?.content as Uint8Array
+      const header = family === 4 ? 20 : 40
+      expect(quoted.subarray(header)).toEqual(packet.subarray(header, quoted.length))
+      expect(s.memory.inUse).toBe(0)
+    })
+
     it('is a TCP segment, taken if it fits in a slot and dropped if not (H-fragments)', () => {
       const { s } = script(family)
       const owner = new Recorder()
