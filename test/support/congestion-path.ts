@@ -26,6 +26,8 @@ export interface BottleneckOptions {
 }
 
 export interface Bottleneck {
+  /** Until then nothing passes; may be set while it runs. */
+  deadUntil: number
   readonly clock: VirtualClock
   readonly options: BottleneckOptions
   addFlow(factory: CongestionControlFactory, startAt?: number): Flow
@@ -39,6 +41,7 @@ export function createBottleneck(options: BottleneckOptions): Bottleneck {
   let freeAt = 0
   /** When a packet's ACK is back, −1 if it is dropped. */
   function carry(): number {
+    if (clock.now < self.deadUntil) return -1
     if (options.loss !== undefined && random.next() < options.loss) return -1
     const transmission = (wireSize * 8) / (options.rate * 1000)
     freeAt = Math.max(freeAt, clock.now)
@@ -47,7 +50,8 @@ export function createBottleneck(options: BottleneckOptions): Bottleneck {
     const back = freeAt + options.rtt + random.next() * (options.jitter ?? 0)
     return options.aggregate === undefined ? back : Math.ceil(back / options.aggregate) * options.aggregate
   }
-  return {
+  const self: Bottleneck = {
+    deadUntil: 0,
     clock,
     options,
     addFlow: (factory, startAt = 0) => new Sender(clock, random, options, carry, factory, startAt),
@@ -58,4 +62,5 @@ export function createBottleneck(options: BottleneckOptions): Bottleneck {
       return ((flow.delivered - before) * 8) / (to - from) / 1000
     },
   }
+  return self
 }

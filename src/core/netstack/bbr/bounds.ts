@@ -1,7 +1,7 @@
 // The bounds that loss sets: on bandwidth and flight for a while (short-term), and on flight until a probe raises it
 // (long-term) (draft-ietf-ccwg-bbr, 5.5.10).
 import type { AckSample } from '../congestion.js'
-import { beta, headroomShare } from './parameters.js'
+import { beta, headroomShare, policerRounds } from './parameters.js'
 import { hasRttRisen } from './round-trip.js'
 import { type BbrState, drain, probeBwDown } from './state.js'
 
@@ -28,10 +28,12 @@ export function advanceLatestDelivery(s: BbrState, sample: AckSample): void {
 
 /** AdaptLowerBoundsFromCongestion(): once a round trip the short-term bounds follow what is delivered. */
 export function adaptShortTermModel(s: BbrState, sample: AckSample): void {
-  if (!s.lossRoundStart || !s.lossInRound || s.isProbingBw) return
-  // Loss without a longer round trip is the path's own, unless it is so much that a policer must be at work.
+  if (!s.lossRoundStart) return
   const tooMuch = sample.sentInFlight * s.parameters.lossThreshWithoutRise
-  if (!countsLoss(s) && sample.totalLost - sample.priorLost <= tooMuch) return
+  s.heavyLossRounds = sample.totalLost - sample.priorLost > tooMuch ? s.heavyLossRounds + 1 : 0
+  if (!s.lossInRound || s.isProbingBw) return
+  // Loss without a longer round trip is the path's own, unless it is so much, round after round, that a policer is at work.
+  if (!countsLoss(s) && s.heavyLossRounds < policerRounds) return
   if (s.bwShortterm === Infinity) s.bwShortterm = s.maxBw
   if (s.inflightShortterm === Infinity) s.inflightShortterm = s.window
   s.bwShortterm = Math.max(s.bwLatest, beta * s.bwShortterm)

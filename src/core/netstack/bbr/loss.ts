@@ -3,7 +3,7 @@
 import type { AckSample, LostSegment } from '../congestion.js'
 import { resetFullBw } from './bandwidth.js'
 import { isInflightTooHigh, saveUponLoss } from './bounds.js'
-import { beta, startupFullLossCount } from './parameters.js'
+import { beta, startupFullLossCount, upPacingGain } from './parameters.js'
 import { startDown, startRefill } from './probe-bw.js'
 import { hasRttRisen } from './round-trip.js'
 import { targetInflight } from './rounds.js'
@@ -22,10 +22,17 @@ export function handleLostSegment(s: BbrState, segment: LostSegment, now: number
   // HandleInflightTooHigh()
   s.prevProbeTooHigh = true
   s.isBwProbeSample = false
-  if (!segment.appLimited) s.inflightLongterm = Math.max(inflightAtLoss(s, segment), targetInflight(s) * beta)
+  if (!segment.appLimited) {
+    s.inflightLongterm = Math.max(inflightAtLoss(s, segment), targetInflight(s) * beta, leastLongterm(s))
+  }
   if (s.state !== probeBwUp) return
   s.undoState = probeBwUp
   startDown(s, now)
+}
+
+/** Where no queue stood, the rate was too high and not the volume: the bound leaves room for the rate, headroom and all. */
+function leastLongterm(s: BbrState): number {
+  return hasRttRisen(s) ? 0 : upPacingGain * s.bdp
 }
 
 /** What was in flight when losses passed the threshold: it may lie within the burst that the segment was part of. */
@@ -43,7 +50,7 @@ export function checkStartupHighLoss(s: BbrState, sample: AckSample): void {
   if (!isInflightTooHigh(s, sample.totalLost - sample.priorLost, sample.sentInFlight)) return
   s.undoState = startup
   s.fullBwReached = true
-  s.inflightLongterm = Math.max(s.bdp, s.inflightLatest)
+  s.inflightLongterm = Math.max(s.bdp, s.inflightLatest, leastLongterm(s))
   enterDrain(s)
 }
 

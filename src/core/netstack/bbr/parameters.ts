@@ -45,6 +45,8 @@ export const beta = 0.7
 export const headroomShare = 0.15
 /** BBR.MinPipeCwnd, segments. */
 export const minPipeSegments = 4
+/** So many rounds in a row of heavy loss without a queue: one alone is a burst that something dropped. */
+export const policerRounds = 2
 /** BBRStartupFullLossCnt: acknowledgements of one round trip that found loss. */
 export const startupFullLossCount = 6
 /** A plateau: so many rounds without so much growth (5.3.1.2). */

@@ -89,6 +89,7 @@ export class BbrState {
   /** Some of it while a queue stood. */
   lossWithRise = false
   lossEventsInRound = 0
+  heavyLossRounds = 0
   bwShortterm = Infinity
   inflightShortterm = Infinity
   inflightLongterm = Infinity

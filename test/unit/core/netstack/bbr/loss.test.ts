@@ -27,6 +27,19 @@ describe('loss at random', () => {
     expect(share(loss)).toBeGreaterThan(least)
   })
 
+  it('of a third of a flight at once, without a queue, does not slow the flow down (B7)', () => {
+    const bbr = createBbrFlow(long)
+    bbr.runTo('cruise')
+    bbr.runUntil(bbr.path.clock.now + 500)
+    const { bw } = bbr.model
+    bbr.path.deadUntil = bbr.path.clock.now + 35
+    const { lost } = bbr.flow
+    bbr.runUntil(bbr.path.clock.now + 400)
+    expect(bbr.flow.lost - lost).toBeGreaterThan(100 * 1368)
+    expect(bbr.state).toBe('cruise')
+    expect(bbr.model.bw).toBe(bw)
+  })
+
   it('does not end Startup early (B7)', () => {
     const bbr = createBbrFlow({ ...long, loss: 0.05 })
     bbr.runTo('drain')
