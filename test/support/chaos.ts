@@ -32,6 +32,7 @@ export function runChaos(seed: number): void {
   const network = createNetwork(drawNetwork(seed, random))
   const { clock, a, b } = network
   planBlackouts(network, random)
+  planNarrowing(network, random)
   const conversations = drawConversations(network, random)
   const ends = conversations.flatMap(({ dialer, acceptor }) => [dialer, acceptor])
   const servers = [a, b].map(host => serve(host, conversations))
@@ -74,6 +75,7 @@ function drawHost(random: SeededRandom): Partial<HostOptions> {
   const small = 4096 + random.integer(60_000)
   return {
     memoryBytes: random.next() < 0.2 ? 300 * 1024 : 16 * 1024 * 1024,
+    congestion: random.next() < 0.5 ? 'bbr' : 'cubic',
     ...(random.next() < 0.3 && {
       stackLimits: { receiveBuffer: small, maxReceiveBuffer: 2 * small, sendBuffer: small, maxSendBuffer: 4 * small },
     }),
@@ -109,6 +111,16 @@ function planBlackouts({ clock, there, back }: Network, random: SeededRandom): v
     turn(from, true)
     turn(from + random.next() * minute, false)
   }
+}
+
+/** At times no full packet passes any more, and nobody says so; what IPv6 needs passes always. */
+function planNarrowing({ clock, there, back }: Network, random: SeededRandom): void {
+  if (random.next() < 0.7) return
+  const narrowed = random.next() < 0.5 ? there : back
+  const mtu = 1280 + 32 + random.integer(141)
+  clock.schedule(random.next() < 0.5 ? 0 : random.next() * minute, () => {
+    narrowed.options.mtu = mtu
+  })
 }
 
 function drawConversations({ clock, a, b }: Network, random: SeededRandom): Conversation[] {
