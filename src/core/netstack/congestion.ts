@@ -76,7 +76,7 @@ export interface CongestionControl {
   onTimeout(inFlight: number, now: number): void
   /** Sending starts again after `idle` ms with nothing in flight. */
   onIdle(idle: number, now: number): void
-  /** The loss was none: back to where it started. */
+  /** The loss was none: back to where it started. A recovery under way has just ended; it may have ended long before. */
   onSpurious(now: number): void
   /** The path's segment size changed. */
   setSegmentSize(bytes: number): void

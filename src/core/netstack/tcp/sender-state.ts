@@ -45,6 +45,9 @@ export class SenderState {
   undoFrom = 0
   /** Bytes resent since then and not reported as duplicates. */
   undoBytes = 0
+  /** Where the first copies start. */
+  undoStarts: Int32Array | undefined = undefined
+  undoCount = 0
   /** Whether anything was resent since then, and our timestamp in the first of it. */
   undoResent = false
   undoByTimestamp = false

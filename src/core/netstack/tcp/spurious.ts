@@ -8,6 +8,9 @@ import { timestampNow } from './segment.js'
 import { seqAtOrBefore, seqBefore, seqDiff } from './sequence.js'
 import { recoveryFast, recoveryNone, type Tcb } from './tcb.js'
 
+/** So many copies are known one by one: the network may duplicate what was never resent. */
+const knownCopies = 16
+
 /** A recovery begins, of which nothing was resent yet. */
 export function startUndo(c: Tcb): void {
   const s = c.sender
@@ -16,14 +19,18 @@ export function startUndo(c: Tcb): void {
   s.undoByTimestamp = c.tsOk && c.board.count > 0 && !c.board.wasRetransmitted(c.board.head)
   s.undoFrom = c.sndUna
   s.undoBytes = 0
+  s.undoCount = 0
   s.undoResent = false
 }
 
-/** Something was resent. */
-export function noteResent(c: Tcb, bytes: number, now: number): void {
+/** `bytes` from `sequence` on were resent. */
+export function noteResent(c: Tcb, sequence: number, bytes: number, now: number): void {
   const s = c.sender
   if (!s.mayUndo) return
   s.undoBytes += bytes
+  if (s.undoStarts === undefined) s.undoStarts = new Int32Array(knownCopies)
+  if (s.undoCount < knownCopies) s.undoStarts[s.undoCount] = sequence
+  s.undoCount++
   if (s.undoResent) return
   s.undoResent = true
   s.undoTimestamp = timestampNow(c.tsOffset, now)
@@ -37,7 +44,21 @@ export function noteDuplicateReport(c: Tcb, start: number, end: number, kind: Ac
   s.duplicatesReported++
   if (s.probing && s.probeWasResent && end === s.probeEnd) kind.probeDuplicate = true
   else kind.duplicateReported = true
-  if (s.mayUndo && seqBefore(s.undoFrom, end) && seqAtOrBefore(end, c.recoveryPoint)) s.undoBytes -= seqDiff(end, start)
+  if (s.mayUndo && isOfCopy(c, start, end)) s.undoBytes -= seqDiff(end, start)
+}
+
+/** Whether a range received twice is one that was resent. Where many were, any of the recovery is taken for one. */
+function isOfCopy(c: Tcb, start: number, end: number): boolean {
+  const s = c.sender
+  if (s.undoCount > knownCopies) return seqBefore(s.undoFrom, end) && seqAtOrBefore(end, c.recoveryPoint)
+  const starts = s.undoStarts as Int32Array
+  for (let i = 0; i < s.undoCount; i++) {
+    const sequence = starts[i] as number
+    if (seqBefore(sequence, start) || !seqBefore(sequence, end)) continue
+    starts[i] = starts[--s.undoCount] as number
+    return true
+  }
+  return false
 }
 
 /** Whether the reduction was spurious, and if so undoes it. Called before anything is judged lost. */
@@ -73,6 +94,7 @@ function undo(c: Tcb, now: number): void {
   s.mayUndo = false
   s.frtoStep = 0
   c.board.unmarkLost()
+  if (c.recovery !== recoveryNone) c.congestion?.onRecovered(now)
   c.recovery = recoveryNone
   c.retransmitNow = false
   c.dupAckedBytes = 0

@@ -141,7 +141,7 @@ export function resend(c: Tcb, record: number, now: number): boolean {
   c.retransmits++
   c.layer.context.counters.tcpRetransmits++
   noteSent(c, record, seqDiff(end, sequence), priorInFlight, now)
-  noteResent(c, seqDiff(end, sequence), now)
+  noteResent(c, sequence, seqDiff(end, sequence), now)
   if (record === board.head) startRetransmitTimer(c, now)
   return true
 }

@@ -42,6 +42,28 @@ describe('a recovery for nothing is undone', () => {
     expect(s.stack.counters.tcpSpurious).toBe(1)
   })
 
+  test('not by duplicates that the network made of what was never resent (N13)', () => {
+    const { s, t } = thirtyInFlight()
+    s.wait(100).send('. 1:1(0) ack 30001 win 30000 <sack 31001:36001>')
+    expect(t.stats.retransmits).toBe(1)
+    s.wait(10).send('. 1:1(0) ack 30001 win 30000 <sack 32001:33001 31001:36001>')
+    expect(s.stack.counters.tcpSpurious).toBe(0)
+    expect(t.congestion?.slowStartThreshold).toBe(20_000)
+  })
+
+  test('even with nothing in flight any more (N13)', () => {
+    const { s, c } = dialled(plain, {}, 30_000)
+    const t = c as Connection
+    t.rto.smoothed = 100
+    c.write(payload(10_000), 0, s.now)
+    s.skip()
+    s.send('. 1:1(0) ack 1 win 30000 <sack 1001:5001>')
+    s.send('. 1:1(0) ack 10001 win 30000')
+    expect(t.outstanding).toBe(0)
+    s.send('. 1:1(0) ack 10001 win 30000 <sack 1:1001>')
+    expect(t.congestion?.slowStartThreshold).toBe(Infinity)
+  })
+
   test('not when only a part of it is (N13)', () => {
     const { s, t } = thirtyInFlight()
     s.wait(100).send('. 1:1(0) ack 30001 win 30000 <sack 32001:37001>')
