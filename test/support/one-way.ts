@@ -101,7 +101,7 @@ export function dataCounter(): (packet: Uint8Array) => { index: number; copy: nu
 
 /** A controller of a fixed window and rate that keeps what it is told. */
 export function createFixed(window: number, pacingRate = Infinity, more: Partial<CongestionControl> = {}) {
-  return (): CongestionControl => ({
+  const fixed: CongestionControl = {
     name: 'fixed',
     window,
     slowStartThreshold: window,
@@ -118,6 +118,8 @@ export function createFixed(window: number, pacingRate = Infinity, more: Partial
     onIdle() {},
     onSpurious() {},
     setSegmentSize() {},
-    ...more,
-  })
+  }
+  // Getters among `more` stay what they are.
+  Object.defineProperties(fixed, Object.getOwnPropertyDescriptors(more))
+  return () => fixed
 }

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import type { CongestionStart } from '../../../../../src/core/netstack/congestion.js'
 import { createFixed, dataCounter, startOneWay } from '../../../../support/one-way.js'
 import { dialled, payload } from '../../../../support/tcp-handshakes.js'
 
@@ -104,5 +105,63 @@ describe('pacing', () => {
       turns++
     }
     expect(turns).toBeLessThan(20)
+  })
+})
+
+describe('a controller', () => {
+  test('is woken at its own deadline, with nothing else to wake it (B7)', () => {
+    const woken: number[] = []
+    let deadline = Infinity
+    const congestion = createFixed(wide, Infinity, {
+      get deadline() {
+        return deadline
+      },
+      onAck: ({ now }) => {
+        deadline = now + 200
+      },
+      handleDeadline(now) {
+        woken.push(now)
+        deadline = Infinity
+      },
+    })
+    const { s, c } = dialled('mss 1000,sackOK,wscale 10', { congestion }, 8000)
+    c.write(payload(1000), 0, s.now)
+    s.skip()
+    s.send('. 1:1(0) ack 1001 win 8000')
+    const acked = s.now
+    s.wait(1000)
+    expect(woken).toEqual([acked + 200])
+  })
+
+  test('is told what the handshake measured, what leaves, and how long nothing was in flight', () => {
+    const sent: [number, number][] = []
+    const idle: number[] = []
+    const fixed = createFixed(wide, Infinity, {
+      onSent: (bytes, inFlight) => void sent.push([bytes, inFlight]),
+      onIdle: ms => void idle.push(ms),
+    })
+    let rtt = -1
+    let drawn = -1
+    const congestion = (start: CongestionStart) => {
+      rtt = start.rtt
+      drawn = start.random()
+      return fixed()
+    }
+    const { s, c } = dialled('mss 1000,sackOK,wscale 10', { congestion }, 8000)
+    expect(rtt).toBeGreaterThan(0)
+    expect(drawn).toBeGreaterThanOrEqual(0)
+    expect(drawn).toBeLessThan(1)
+    c.write(payload(2500), 0, s.now)
+    s.skip()
+    expect(sent).toEqual([
+      [1000, 1000],
+      [1000, 2000],
+      [500, 2500],
+    ])
+    s.wait(5).send('. 1:1(0) ack 2501 win 8000')
+    s.wait(300)
+    c.write(payload(10), 0, s.now)
+    s.skip()
+    expect(idle.at(-1)).toBe(300)
   })
 })

@@ -1,6 +1,7 @@
 import { describe, expect, test, vi } from 'vitest'
 import type { Connection } from '../../../../../src/core/netstack/tcp/connection.js'
 import { minRttWindow } from '../../../../../src/core/netstack/tcp/constants.js'
+import type { Lanes } from '../../../../../src/core/netstack/tcp/lanes.js'
 import { sampleMinRtt } from '../../../../../src/core/netstack/tcp/min-rtt.js'
 import { reorderingWindow } from '../../../../../src/core/netstack/tcp/rack.js'
 import { Scoreboard } from '../../../../../src/core/netstack/tcp/scoreboard.js'
@@ -76,6 +77,39 @@ describe('RACK', () => {
     flow.finish()
     expect(looked.mock.calls.length).toBeLessThan(2 * flow.sender.segmentsReceived + flow.sender.stats.retransmits)
     looked.mockRestore()
+  })
+
+  test('counts at every step of a bad path what a walk through the segments finds', () => {
+    const flow = startOneWay({
+      bytes: 400_000,
+      seed: 7,
+      forward: { delay: 20, jitter: 8, loss: 0.05, duplicate: 0.02, rate: 2000 },
+      back: { delay: 20, loss: 0.1 },
+    })
+    const { pair, sender } = flow
+    const { board } = sender
+    pair.run(() => {
+      let sacked = 0
+      let lost = 0
+      let underWay = 0
+      for (let record = board.head; record < board.tail; record++) {
+        if (board.isSacked(record)) sacked += board.lengthOf(record)
+        else if (board.isLost(record)) lost += board.lengthOf(record)
+        else underWay++
+      }
+      expect([board.sackedBytes, board.lostBytes]).toEqual([sacked, lost])
+      let before = -1
+      for (let place = board.underWay.first; place >= 0; place = board.underWay.next(board.lanes as Lanes, place)) {
+        expect(board.sentAt(board.at(place))).toBeGreaterThanOrEqual(before)
+        before = board.sentAt(board.at(place))
+        underWay--
+      }
+      expect(underWay).toBe(0)
+      expect(sender.inFlight).toBe(sender.outstanding - sacked - lost)
+      return flow.done
+    })
+    expect(flow.done).toBe(true)
+    expect(sender.stats.retransmits).toBeGreaterThan(5)
   })
 
   test('widens its window by a quarter of the least round trip a round with a DSACK, to the smoothed one at most (N12)', () => {
