@@ -7,7 +7,7 @@ import { describe, expect, it } from 'vitest'
 import { openGateway, run, saying, scratch, silentConf, start } from './cli-support.js'
 
 describe('show', () => {
-  it('prints a tunnel by its socket, by its process, and the one that was changed by the socket', async () => {
+  it('prints a tunnel by its socket, by its process, and the one that was changed by the socket (W28)', async () => {
     const { conf, directory, tunnel: gateway } = await openGateway()
     const path = join(directory, 'uapi.sock')
     const up = start(['up', '-c', conf, '--uapi', path], directory)

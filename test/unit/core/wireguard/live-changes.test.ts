@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest'
 import { formatEndpoint, formatPrefix } from '../../../../src/core/base/address.js'
 import { endpointOf, pair, prefix } from '../../../support/wireguard.js'
 
-describe('27: the initiation that awaits its response', () => {
-  it('goes to a second address byte for byte, and the endpoint moves to where the response came from', () => {
+describe('the initiation that awaits its response', () => {
+  it('goes to a second address byte for byte, and the endpoint moves to where the response came from (W24) (W27)', () => {
     const { world, a, b } = pair()
     const peer = a.peer(b)
     a.device.setPeer({ publicKey: b.publicKey, endpoint: endpointOf('198.51.100.9:1') }, world.now)
@@ -22,7 +22,7 @@ describe('27: the initiation that awaits its response', () => {
     expect(session?.type === 'session' && session.rtt).toBeLessThan(100)
   })
 
-  it('is a replay for a responder who got both', () => {
+  it('is a replay for a responder who got both (W27)', () => {
     const { world, a, b } = pair()
     Object.assign(world.link, { delay: 300, jitter: 0 })
     a.send(b, 'hello')
@@ -34,7 +34,7 @@ describe('27: the initiation that awaits its response', () => {
     expect(b.received).toEqual(['hello'])
   })
 
-  it('is gone once it was answered: there is nothing to send again', () => {
+  it('is gone once it was answered: there is nothing to send again (W27)', () => {
     const { world, a, b } = pair()
     a.send(b, 'hello')
     world.run(1000)
@@ -42,7 +42,7 @@ describe('27: the initiation that awaits its response', () => {
     expect(a.sent(1).length).toBe(1)
   })
 
-  it('that was asked for before the endpoint was known leaves when it is', () => {
+  it('that was asked for before the endpoint was known leaves when it is (W22)', () => {
     const { world, a, b } = pair()
     b.device.removePeer(a.publicKey, world.now)
     const peer = b.device.setPeer({ publicKey: a.publicKey, allowedIps: [prefix('0.0.0.0/0')] }, world.now)!
@@ -54,7 +54,7 @@ describe('27: the initiation that awaits its response', () => {
     expect(b.device.canSend(peer, world.now)).toBe(true)
   })
 
-  it('17: a peer with a keepalive gets one as soon as its endpoint is known', () => {
+  it('a peer with a keepalive gets one as soon as its endpoint is known (W17)', () => {
     const { world, a, b } = pair()
     b.device.setPeer({ publicKey: a.publicKey, persistentKeepalive: 25 }, world.now)
     world.run(1000)
@@ -93,8 +93,8 @@ describe('a peer that is changed', () => {
   })
 })
 
-describe('26: a private key that changes', () => {
-  it('calls at once the peers that had a session, and no others', () => {
+describe('a private key that changes', () => {
+  it('calls at once the peers that had a session, and no others (W26)', () => {
     const { world, a, b } = pair()
     a.send(b, 'before')
     world.run(1000)
@@ -111,8 +111,8 @@ describe('26: a private key that changes', () => {
   })
 })
 
-describe('24: a host that moves', () => {
-  it('and announces it is followed by the peers that have a session, and calls no others', () => {
+describe('a host that moves', () => {
+  it('and announces it is followed by the peers that have a session, and calls no others (W24)', () => {
     const { world, a, b } = pair()
     a.send(b, 'before')
     world.run(1000)
