@@ -38,7 +38,7 @@ async function showconf(name: string): Promise<string[]> {
     .sort()
 }
 
-describeInterop('28: wg on tunless and on wireguard-go', () => {
+describeInterop('wg on tunless and on wireguard-go', () => {
   let network: Network
   let ours: string
   let theirs: string
@@ -197,7 +197,19 @@ AllowedIPs = 10.7.4.0/24
     expect((await run('wg', ['show', ours])).code).toBe(1)
   })
 
-  it('a socket that a killed tunnel left is replaced; its removal takes the tunnel down', async () => {
+  it('an interface that began without any [Peer] takes `wg addconf` (W28)', async () => {
+    const name = deviceName()
+    const own = `[Interface]\nPrivateKey = ${keys[1]?.privateKey}\nAddress = 10.7.0.3/32\n`
+    const empty = await startTunless(network, ['-c', file('empty.conf', own), '--name', name])
+    await until('an answer', async () => (await run('wg', ['show', name])).code === 0)
+    const peer = `[Peer]\nPublicKey = ${key(4)}\nAllowedIPs = 10.7.4.0/24\nEndpoint = 192.0.2.4:4\n`
+    await must('wg', ['addconf', name, file('peer.conf', peer)])
+    expect((await dump(name)).slice(1)).toEqual([`${key(4)} (none) 192.0.2.4:4 10.7.4.0/24 off`])
+    await must('rm', [socketOf(name)])
+    expect(await empty.ended()).toMatchObject({ code: 0, stderr: expect.stringContaining('was removed') })
+  })
+
+  it('a socket that a killed tunnel left is replaced; its removal takes the tunnel down (W28)', async () => {
     const conf = file(
       'ours.conf',
       `[Interface]\nPrivateKey = ${keys[0]?.privateKey}\nAddress = 10.7.0.2/32\n[Peer]\nPublicKey = ${key(1)}\n`,
@@ -337,7 +349,7 @@ describeInterop('a running tunnel', () => {
   })
 })
 
-describeInterop('27: an endpoint given by name', () => {
+describeInterop('an endpoint given by name', () => {
   let network: Network
   let link: Link
   beforeAll(async () => {

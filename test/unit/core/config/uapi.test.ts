@@ -123,7 +123,8 @@ describe('the text of set=1', () => {
     const lines = [`public_key=${keyText(1)}`, 'replace_allowed_ips=true']
     for (let i = 0; i < 130_000; i++) lines.push(`allowed_ip=10.${i >> 16}.${(i >> 8) & 0xff}.${i & 0xff}/32`)
     const text = `${lines.join('\n')}\n`
-    const started = performance.now()
+    // Of this process alone: what else the machine does is no matter.
+    const started = process.cpuUsage()
     const result = parseUapiSet(text)
     if (!result.ok) throw new Error('refused')
     const device = new Device({
@@ -134,7 +135,8 @@ describe('the text of set=1', () => {
     })
     const [peer] = result.set.peers
     device.setPeer({ publicKey: peer!.publicKey, allowedIps: peer!.allowedIps }, 0)
-    const took = performance.now() - started
+    const { user, system } = process.cpuUsage(started)
+    const took = (user + system) / 1000
     expect(device.peer(peer!.publicKey)?.allowedIps.length).toBe(130_000)
     expect(took).toBeLessThan(1500)
   })
