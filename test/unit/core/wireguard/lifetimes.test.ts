@@ -84,6 +84,12 @@ describe('a keypair', () => {
     expect(hear('at 164.99 s')).toEqual([0, 0])
     expect(hear('at 165 s')).toEqual([1, 0])
     expect(hear('and again')).toEqual([0, 0])
+    // Once: what comes meanwhile does not begin the count anew.
+    for (let i = 0; i < 12; i++) {
+      world.run(1000)
+      b.send(a, `and again ${i}`)
+    }
+    expect(a.events.flatMap(event => (event.type === 'initiation' ? [event.attempt] : []))).toEqual([1, 1, 2, 3])
     // The responder hears data as late and calls nobody.
     const late = pair({ bothEndpoints: true })
     late.a.device.initiate(late.a.peer(late.b), late.world.now)
@@ -139,6 +145,16 @@ describe('what a handshake was made with', () => {
       return alive.size
     }
   }
+
+  it('once wiped, is all zeros (W16)', () => {
+    const used = SymmetricState.start(nodeCrypto, new Uint8Array(40).fill(1), new Uint8Array(8))
+    used.mixKey(new Uint8Array(32).fill(2))
+    used.encryptAndHash(new Uint8Array(4))
+    used.wipe()
+    const empty = new SymmetricState(nodeCrypto)
+    expect([used.hash, used.split()]).toEqual([empty.hash, empty.split()])
+    expect(used.hash).toEqual(new Uint8Array(32))
+  })
 
   it('is wiped when the session begins: ephemeral keys, chaining keys and hashes, on both sides (W16)', () => {
     const statesAlive = watchStates()

@@ -1,6 +1,7 @@
 // A device that is changed while it runs: line 26 and the device's part of line 27.
 import { describe, expect, it } from 'vitest'
 import { formatEndpoint, formatPrefix } from '../../../../src/core/base/address.js'
+import type { PeerState } from '../../../../src/core/wireguard/peer.js'
 import { endpointOf, pair, prefix } from '../../../support/wireguard.js'
 
 describe('the initiation that awaits its response', () => {
@@ -94,6 +95,27 @@ describe('a peer that is changed', () => {
 })
 
 describe('a private key that changes', () => {
+  it('leaves old sessions open for what comes in, up to their 180 s, and sends nothing on them (W26)', () => {
+    const { world, a, b } = pair()
+    a.send(b, 'before')
+    world.run(1000)
+    const peerOfB = b.peer(a)
+    const { createdAt } = (a.peer(b) as PeerState).keypairs.current!
+    a.device.setPrivateKey(new Uint8Array(32).fill(77), world.now)
+    world.filter = ({ bytes }) => bytes[0] !== 4
+    const sent = a.sent(4).length
+    for (const second of [50, 100, 170]) {
+      world.run(createdAt + second * 1000 - world.now)
+      b.sendTo(peerOfB, `at ${second} s`)
+      a.send(b, 'waits')
+    }
+    world.run(createdAt + 179_000 - world.now)
+    expect(a.received).toEqual(['at 50 s', 'at 100 s', 'at 170 s'])
+    expect(a.sent(4)).toHaveLength(sent)
+    world.run(1000)
+    expect((a.peer(b) as PeerState).keypairs.oldest()).toBe(Infinity)
+  })
+
   it('calls at once the peers that had a session, and no others (W26)', () => {
     const { world, a, b } = pair()
     a.send(b, 'before')

@@ -28,6 +28,18 @@ describe('initiations', () => {
     }
   })
 
+  it('wait for 5 s after a response that was sent while a retry was due (W10)', () => {
+    const { world, a, b } = pair({ bothEndpoints: true })
+    world.filter = ({ from, bytes }) => from === a || bytes[0] !== 1
+    a.device.initiate(a.peer(b), world.now)
+    world.run(4800)
+    b.device.initiate(b.peer(a), world.now)
+    world.run(100)
+    const respondedAt = a.sent(2)[0]!.at
+    world.run(5500)
+    expect(a.sent(1).map(({ at }) => at)).toEqual([1000, respondedAt + 5000])
+  })
+
   it('have a timestamp greater than the one before, each (W11)', () => {
     const { world, a, b } = pair()
     world.filter = () => true
@@ -87,6 +99,21 @@ describe('a peer that is given up', () => {
     const sent = world.sent.length
     world.run(3_600_000)
     expect(world.sent).toHaveLength(sent)
+  })
+
+  it('gets no keepalive for what it sent before, either (W11)', () => {
+    const { world, a, b } = pair()
+    a.device.initiate(a.peer(b), world.now)
+    world.run(1000)
+    state(a, b).timers.set(timer.initiate, world.now)
+    world.filter = ({ bytes }) => bytes[0] === 1
+    expect(world.run(150_000, () => a.sent(1).length === 21)).toBe(true)
+    b.send(a, 'still here')
+    world.run(100)
+    expect(state(a, b).timers.isSet(timer.keepalive)).toBe(true)
+    const sent = a.sent(4).length
+    world.run(20_000)
+    expect([a.count('gave-up'), a.sent(4).length]).toEqual([1, sent])
   })
 
   it('is called 20 times more by the next packet (W11)', () => {
