@@ -249,6 +249,18 @@ describe('silence', () => {
     expect(times(a, 1, since)[0]).toBeLessThan(15.34)
   })
 
+  it('counts from the first data that nothing answered, not from the last (W18)', () => {
+    const { world, a, b } = established()
+    world.filter = datagram => datagram.from === b
+    const since = world.now
+    for (let second = 0; second < 16; second++) {
+      a.send(b, 'anyone?')
+      world.run(1000)
+    }
+    expect(times(a, 1, since)).toHaveLength(1)
+    expect(times(a, 1, since)[0]).toBeLessThan(15.34)
+  })
+
   it('does not count keepalives: an idle session stays as it is (W18)', () => {
     const { world, a, b } = established()
     a.device.setPeer({ publicKey: b.publicKey, persistentKeepalive: 5 }, world.now)
