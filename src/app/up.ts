@@ -45,6 +45,7 @@ export async function up(options: UpOptions): Promise<void> {
   const config = await readConf(options, {
     env: process.env,
     readStdin: () => readStdin(longestConfig),
+    peersMayCome: options.name !== undefined || options.uapi !== undefined,
     warn: log.warn,
   })
   for (const note of config.notes) log.info(note)
@@ -65,12 +66,15 @@ export async function up(options: UpOptions): Promise<void> {
     if (options.readyFile !== undefined) clearReadyFile(options.readyFile)
     watch(tunnel, log)
     const uapi = await startUapi(options, tunnel, log)
-    if (uapi !== undefined) sockets.push(uapi)
+    if (uapi !== undefined) {
+      sockets.push(uapi)
+      void uapi.removed.then(() => stop.end(`${uapi.path} was removed`))
+    }
     await listen(options, tunnel, log, listeners)
     const ready = await tellWhileWaiting(tunnel.ready({ timeout: options.timeout, signal }), tunnel, log)
     announce(tunnel, ready, listeners, log)
     if (options.readyFile !== undefined) writeReadyFile(options.readyFile, reportOf(tunnel, ready, listeners))
-    await Promise.race([aborted(signal), ended(tunnel), ...sockets.map(socket => socket.removed)])
+    await Promise.race([aborted(signal), ended(tunnel)])
   } catch (error) {
     if (!signal.aborted) throw error
   } finally {
@@ -78,8 +82,7 @@ export async function up(options: UpOptions): Promise<void> {
     if (options.readyFile !== undefined) removeReadyFile(options.readyFile)
     await Promise.all([...[...listeners, ...sockets].map(each => each.close()), tunnel?.close()])
   }
-  const why = signal.aborted ? (signal.reason as Error).message : `${sockets[0]?.path} was removed`
-  log.info(`${why}, the tunnel is closed`)
+  log.info(`${(signal.reason as Error).message}, the tunnel is closed`)
 }
 
 function watch(tunnel: Tunnel, log: Log): void {
@@ -130,7 +133,9 @@ async function listen(options: UpOptions, tunnel: Tunnel, log: Log, listeners: L
 }
 
 function announce(tunnel: Tunnel, ready: Ready, listeners: readonly Listener[], log: Log): void {
-  log.info(`the tunnel stands: ${describeReady(ready, tunnel.port)}`)
+  const isEmpty = ready.peer === undefined && tunnel.peers().length === 0
+  const said = isEmpty ? `it has no peers yet; UDP port ${tunnel.port}` : describeReady(ready, tunnel.port)
+  log.info(`the tunnel stands: ${said}`)
   for (const { report } of listeners) {
     if (report.type === 'socks5') log.info(`SOCKS5 proxy on ${formatTarget(report)}`)
     else log.info(`${formatTarget(report)} leads to ${formatTarget(report.target)}`)

@@ -163,8 +163,9 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
       memory: host.memory,
       sink: {
         handleDatagram: (slot, length, source) => {
-          if (tunnel === undefined) host.memory.free(slot)
-          else tunnel.#handleDatagram(slot, length, source)
+          if (tunnel !== undefined) return tunnel.#handleDatagram(slot, length, source)
+          host.memory.free(slot)
+          return false
         },
         handleError: error => {
           if (tunnel !== undefined) tunnel.#udpError = error
@@ -276,11 +277,12 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
     return this.#host.stack.stats().orphans
   }
 
-  #handleDatagram(slot: number, length: number, source: Parameters<Host['handleDatagram']>[2]): void {
+  #handleDatagram(slot: number, length: number, source: Parameters<Host['handleDatagram']>[2]): boolean {
     this.#received++
     this.#routes.heard()
-    this.#host.handleDatagram(slot, length, source, this.#now())
+    const genuine = this.#host.handleDatagram(slot, length, source, this.#now())
     this.#loop.received()
+    return genuine
   }
 
   #handleEvent(event: DeviceEvent): void {

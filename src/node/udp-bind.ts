@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { TunnelError } from '../errors.js'
 
 /** Asked of the kernel, which grants at most net.core.rmem_max: what arrives while the loop is busy waits there. */
-const socketBufferBytes = 4 * 1024 * 1024
+export const socketBufferBytes = 4 * 1024 * 1024
 /** A free port is drawn for IPv4 and may be taken for IPv6, or by another process a moment later. */
 const portAttempts = 10
 

@@ -4,13 +4,14 @@ import type { RemoteInfo, Socket } from 'node:dgram'
 import { type Endpoint, formatAddress, parseAddress, unmapAddress } from '../core/base/address.js'
 import { noSlot, type PacketMemory } from '../core/base/packet-memory.js'
 import { TunnelError } from '../errors.js'
-import { type BindOptions, type Bound, bindBoth, closeSocket } from './udp-bind.js'
+import { type BindOptions, type Bound, bindBoth, closeSocket, socketBufferBytes } from './udp-bind.js'
 import { type LiveSocket, LiveSockets } from './udp-live.js'
 import { type Destination, Sender } from './udp-send.js'
+import { Shedder, sheddingBufferBytes } from './udp-shed.js'
 
 export interface UdpSink {
-  /** The slot is given away. */
-  handleDatagram(slot: number, length: number, source: Endpoint): void
+  /** The slot is given away. True for genuine data of a session. */
+  handleDatagram(slot: number, length: number, source: Endpoint): boolean
   /** The kernel refused a send or passed on an ICMP error: a hint, never the end. */
   handleError(error: NodeJS.ErrnoException): void
   /** The kernel's send queue has room again. */
@@ -28,6 +29,8 @@ export interface UdpCounters {
   noPort: number
   /** No socket of that family. */
   noFamily: number
+  /** Floods during which most of what is no session's was left to the kernel to drop. */
+  floods: number
 }
 
 export interface UdpSockets {
@@ -62,13 +65,24 @@ export async function bindUdp(options: UdpOptions): Promise<UdpSockets> {
   return new OuterSockets(await bindBoth(options), options)
 }
 
+/** A weak map costs the garbage collector much where its keys are many and short-lived. */
+const keptOnce = 8
+
 /** How an endpoint is reached; kept by the endpoint's identity. */
 interface Route extends Destination {
   readonly live: LiveSocket | undefined
 }
 
 class OuterSockets implements UdpSockets {
-  readonly counters: UdpCounters = { sendErrors: 0, receiveErrors: 0, tooLong: 0, noSlot: 0, noPort: 0, noFamily: 0 }
+  readonly counters: UdpCounters = {
+    sendErrors: 0,
+    receiveErrors: 0,
+    tooLong: 0,
+    noSlot: 0,
+    noPort: 0,
+    noFamily: 0,
+    floods: 0,
+  }
   readonly #options: UdpOptions
   readonly #memory: PacketMemory
   readonly #sink: UdpSink
@@ -80,6 +94,9 @@ class OuterSockets implements UdpSockets {
   /** Texts of addresses that came with a zone. */
   readonly #zoned = new WeakMap<Endpoint, string>()
   #routes = new WeakMap<Endpoint, Route>()
+  /** Endpoints that something was sent to once: whom a flood makes us answer is not sent to again. */
+  #sentOnce: Endpoint[] = []
+  #oldestOnce = 0
   /** Of all sockets, those that are being closed included: the slots that they hold may not be used before. */
   readonly #senders = new Map<Socket, Sender>()
   /** Senders that sent in this turn. */
@@ -109,8 +126,15 @@ class OuterSockets implements UdpSockets {
     this.#live = new LiveSockets({
       port,
       host: this.#options.host,
-      message: (message, source) => this.#receive(message, this.#source(source)),
+      message: (message, source) => {
+        shedder.heardLive()
+        this.#receive(message, this.#source(source))
+      },
       error,
+    })
+    const shedder = new Shedder(shedding => {
+      if (shedding) this.counters.floods++
+      for (const socket of sockets) socket.setRecvBufferSize(shedding ? sheddingBufferBytes : socketBufferBytes)
     })
     for (const socket of sockets) {
       this.#bySize[socket.address().family === 'IPv6' ? 16 : 4] = socket
@@ -121,7 +145,7 @@ class OuterSockets implements UdpSockets {
         const live = this.#live.get(remote.address, remote.port)
         // It should have come to its own socket: the local address that it went to is another by now.
         if (live !== undefined) this.#live.renew(live)
-        this.#receive(message, source)
+        shedder.heard(this.#receive(message, source), performance.now())
       })
     }
     this.#applyRef()
@@ -136,23 +160,24 @@ class OuterSockets implements UdpSockets {
     return true
   }
 
-  #receive(message: Buffer, source: Endpoint): void {
+  /** True for genuine data of a session. */
+  #receive(message: Buffer, source: Endpoint): boolean {
     const memory = this.#memory
     if (source.port === 0) {
       this.counters.noPort++
-      return
+      return false
     }
     if (message.length > memory.slotSize) {
       this.counters.tooLong++
-      return
+      return false
     }
     const slot = memory.alloc()
     if (slot === noSlot) {
       this.counters.noSlot++
-      return
+      return false
     }
     memory.u8.set(message, slot)
-    this.#sink.handleDatagram(slot, message.length, source)
+    return this.#sink.handleDatagram(slot, message.length, source)
   }
 
   /** Most datagrams come from where the last one came from, so its endpoint is kept. */
@@ -175,7 +200,8 @@ class OuterSockets implements UdpSockets {
     if (route === undefined) {
       const address = this.#textOf(endpoint)
       route = { address, port: endpoint.port, live: this.#live.get(address, endpoint.port) }
-      this.#routes.set(endpoint, route)
+      if (this.#sentOnce.includes(endpoint)) this.#routes.set(endpoint, route)
+      else this.#sentOnce[this.#oldestOnce++ % keptOnce] = endpoint
     }
     return route
   }

@@ -42,7 +42,7 @@ function expectLife(milliseconds: number, crypto: typeof plainCrypto): void {
 const long = process.env.TUNLESS_SOAK === '1' || process.env.TUNLESS_FULL === '1'
 
 describe('a session with a keepalive each 25 s', () => {
-  it('has the handshakes that the timers predict, over every length of time', () => {
+  it('has the handshakes that the timers predict, over every length of time (W16) (W17)', () => {
     for (let i = 0; i < 300; i++) expectLife(120_000 + i * 4321, plainCrypto)
     expectLife(30 * day, nodeCrypto)
     expectLife(year / 2, plainCrypto)

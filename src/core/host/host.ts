@@ -132,10 +132,10 @@ export class Host {
     else if (event.type === 'gave-up') this.stack.handlePathDown(event.peer.id, this.#now)
   }
 
-  /** A datagram from `source` stands at `memory.u8[slot … slot + length)`. The slot is given away. */
-  handleDatagram(slot: number, length: number, source: Endpoint, now: number): void {
+  /** A datagram from `source` stands at `memory.u8[slot … slot + length)`. The slot is given away. True for genuine data of a session. */
+  handleDatagram(slot: number, length: number, source: Endpoint, now: number): boolean {
     this.#now = now
-    this.device.handleDatagram(slot, length, source, now)
+    return this.device.handleDatagram(slot, length, source, now)
   }
 
   /**

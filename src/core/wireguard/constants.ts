@@ -95,7 +95,7 @@ export const defaultLimits: DeviceLimits = {
   underLoadWork: 50,
   handshakeWorkPerTurn: 4,
   cookieRepliesPerTurn: 64,
-  cookieRepliesPerSecond: 4096,
+  cookieRepliesPerSecond: 3072,
   sourceRate: 20,
   sourceBurst: 5,
   sources: 65_536,

@@ -37,7 +37,7 @@ export class CookieChecker {
   mac2Valid(message: Uint8Array, source: Endpoint, now: number): boolean {
     // Whoever has no cookie sends zeros: nearly all of a flood, and the cookie's key need not be set up.
     if (isZero(message.subarray(message.length - macSize))) return false
-    const cookie = this.#cookieFor(source, now)
+    const cookie = this.cookieFor(source, now)
     const covered = message.length - macSize
     const key = this.#crypto.macKey(cookie)
     const valid = key.verify(message, 0, covered, covered)
@@ -45,12 +45,12 @@ export class CookieChecker {
     return valid
   }
 
-  /** The cookie reply to a message, for the address that it came from. */
-  reply(message: Uint8Array, source: Endpoint, now: number): Uint8Array {
+  /** The cookie reply to a message, with the cookie of where it came from. */
+  reply(message: Uint8Array, cookie: Uint8Array): Uint8Array {
     const nonce = new Uint8Array(24)
     this.#random(nonce)
     const mac1 = message.subarray(message.length - macsSize, message.length - macSize)
-    const encryptedCookie = this.#crypto.xseal(this.#cookieKey, nonce, this.#cookieFor(source, now), mac1)
+    const encryptedCookie = this.#crypto.xseal(this.#cookieKey, nonce, cookie, mac1)
     return serialiseCookieReply({ receiver: senderOf(message), nonce, encryptedCookie })
   }
 
@@ -60,8 +60,8 @@ export class CookieChecker {
     this.#mac1Key.wipe()
   }
 
-  /** The MAC of the source address and port under a secret that is renewed, on use, every two minutes. */
-  #cookieFor(source: Endpoint, now: number): Uint8Array {
+  /** The MAC of the source address and port under a secret that is renewed, on use, every two minutes. Valid until the next call. */
+  cookieFor(source: Endpoint, now: number): Uint8Array {
     if (this.#secret === undefined || now - this.#secretAt >= this.#timers.cookieSecretLifetime) {
       const secret = new Uint8Array(32)
       this.#random(secret)

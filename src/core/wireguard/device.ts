@@ -188,19 +188,17 @@ export class Device {
     return this.#context.allowedIps.lookup(bytes, offset, length)
   }
 
-  /** Takes in the datagram of `length` bytes at `slot`, and the slot. */
-  handleDatagram(slot: number, length: number, source: Endpoint, now: number): void {
+  /** Takes in the datagram of `length` bytes at `slot`, and the slot. True for genuine data of a session. */
+  handleDatagram(slot: number, length: number, source: Endpoint, now: number): boolean {
     const { memory, trace } = this.#context
     const type = messageTypeAt(memory.view, slot, length)
     const origin = source.address.length === 4 ? source : unmapEndpoint(source)
     if (trace !== undefined) trace.datagram?.(memory, slot, length, origin, false)
-    if (type === messageType.data) {
-      receiveData(this.#context, slot, length, origin, now)
-      return
-    }
+    if (type === messageType.data) return receiveData(this.#context, slot, length, origin, now)
     if (type === notAMessage) this.counters.notAMessage++
     else this.#intake.handleMessage(type, slot, length, origin, now)
     memory.free(slot)
+    return false
   }
 
   /**

@@ -3,6 +3,7 @@
 import type { Endpoint } from '../base/address.js'
 import { messageType, receiverAt } from '../wire/wireguard.js'
 import type { DeviceContext } from './context.js'
+import { CookieReplies } from './cookie-replies.js'
 import { handleCookieReply, handleInitiation, handleResponse, sendMessage } from './handshake.js'
 import { HandshakeQueue } from './handshake-queue.js'
 import { RateLimiter } from './ratelimiter.js'
@@ -11,22 +12,27 @@ import { RateLimiter } from './ratelimiter.js'
 const initiationWork = 1
 const responseWork = 0.4
 const checkWork = 0.02
+/** Part of the time that may go into handshakes for good, and how much may be done beyond it before that is load; ms. */
+const sustainedShare = 0.2
+const sustainedBurst = 500
 
 export class HandshakeIntake {
   readonly #device: DeviceContext
   readonly #queue: HandshakeQueue
   readonly #limiter: RateLimiter
+  readonly #replies: CookieReplies
   /** When the queue last became non-empty. */
   #waitingSince = 0
   #loadedUntil = -Infinity
-  /** Cookie replies that may be sent now; at most a turn's worth is saved up. */
-  #replyTokens = 0
-  #repliesAt = -Infinity
+  /** Work done and not made up for by the time since, ms. */
+  #recentWork = 0
+  #recentAt = -Infinity
 
   constructor(device: DeviceContext) {
     this.#device = device
     this.#queue = new HandshakeQueue(device.limits.queuedHandshakes)
     this.#limiter = new RateLimiter(device.limits)
+    this.#replies = new CookieReplies(device.limits)
   }
 
   /** Messages that wait. */
@@ -63,7 +69,9 @@ export class HandshakeIntake {
       this.#measureLoad(now)
       const message = this.#queue.shift()
       if (message === undefined) return
-      work += this.#handle(message.bytes, message.source, now) * crypto.handshakeCost
+      const done = this.#handle(message.bytes, message.source, now) * crypto.handshakeCost
+      this.#recentWork += done
+      work += done
     }
   }
 
@@ -81,12 +89,14 @@ export class HandshakeIntake {
     this.#loadedUntil = -Infinity
   }
 
-  /** Being under load is sticky, since a queue is shortest just after it was worked off. */
+  /** Being under load is sticky, since a queue is shortest just after it was worked off; a short one that never ends counts, too. */
   #measureLoad(now: number): void {
     const { limits, crypto, timers } = this.#device
     const { size } = this.#queue
-    if (size >= limits.underLoadQueue || size * crypto.handshakeCost > limits.underLoadWork)
-      this.#loadedUntil = now + timers.underLoadTime
+    this.#recentWork = Math.max(0, this.#recentWork - (now - this.#recentAt) * sustainedShare)
+    this.#recentAt = now
+    const isLong = size >= limits.underLoadQueue || size * crypto.handshakeCost > limits.underLoadWork
+    if (isLong || this.#recentWork > sustainedBurst) this.#loadedUntil = now + timers.underLoadTime
   }
 
   /** Handles one message; returns the work that it took. */
@@ -109,24 +119,13 @@ export class HandshakeIntake {
     const { identity, counters } = this.#device
     if (identity === undefined) return false
     if (!identity.checker.mac2Valid(bytes, source, now)) {
-      if (!this.#mayReply(now)) counters.cookieRepliesWithheld++
-      else if (sendMessage(this.#device, identity.checker.reply(bytes, source, now), source))
-        counters.cookieRepliesSent++
+      const cookie = identity.checker.cookieFor(source, now)
+      if (!this.#replies.take(cookie, now)) counters.cookieRepliesWithheld++
+      else if (sendMessage(this.#device, identity.checker.reply(bytes, cookie), source)) counters.cookieRepliesSent++
       return false
     }
     if (this.#limiter.allow(source.address, now)) return true
     counters.rateLimited++
     return false
-  }
-
-  /** A token bucket: one reply each 1/cookieRepliesPerSecond. */
-  #mayReply(now: number): boolean {
-    const { cookieRepliesPerSecond, cookieRepliesPerTurn } = this.#device.limits
-    const earned = ((now - this.#repliesAt) * cookieRepliesPerSecond) / 1000
-    this.#replyTokens = Math.min(cookieRepliesPerTurn, this.#replyTokens + earned)
-    this.#repliesAt = now
-    if (this.#replyTokens < 1) return false
-    this.#replyTokens--
-    return true
   }
 }

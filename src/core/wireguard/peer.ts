@@ -153,9 +153,10 @@ export class PeerState implements Peer {
     this.awaitsEndpoint = false
   }
 
-  /** {@link reset}, and the keys that were configured or computed from them go too. */
+  /** {@link reset}, and the keys that were configured or computed from them go too. What replaces the peer is not older. */
   wipe(): void {
     this.reset()
+    if (this.lastSentTimestamp !== undefined) this.#device.clock.pass(this.lastSentTimestamp)
     this.presharedKey.fill(0)
     this.hasPresharedKey = false
     this.staticStatic?.fill(0)

@@ -28,16 +28,18 @@ export class TimestampClock {
       this.#seconds = seconds
       this.#nanoseconds = nanoseconds
     }
-    let timestamp = encode(this.#seconds, this.#nanoseconds)
-    while (previous !== undefined && compareTimestamps(timestamp, previous) <= 0) {
+    if (previous !== undefined) this.pass(previous)
+    return encode(this.#seconds, this.#nanoseconds)
+  }
+
+  /** Every timestamp from now on is greater than `timestamp`. */
+  pass(timestamp: Uint8Array): void {
+    while (compareTimestamps(encode(this.#seconds, this.#nanoseconds), timestamp) <= 0) {
       this.#nanoseconds += granularity
-      if (this.#nanoseconds >= 1e9) {
-        this.#nanoseconds = 0
-        this.#seconds++
-      }
-      timestamp = encode(this.#seconds, this.#nanoseconds)
+      if (this.#nanoseconds < 1e9) continue
+      this.#nanoseconds = 0
+      this.#seconds++
     }
-    return timestamp
   }
 }
 

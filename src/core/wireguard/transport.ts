@@ -93,14 +93,20 @@ export function paddedLength(length: number, mtu: number): number {
   return length - last + (mtu > 0 ? Math.min(mtu, padded) : padded)
 }
 
-/** Opens the data message of `length` bytes at `slot`, and delivers what it holds. Takes the slot. */
-export function receiveData(device: DeviceContext, slot: number, length: number, source: Endpoint, now: number): void {
+/** Opens the data message of `length` bytes at `slot`, and delivers what it holds. Takes the slot. True if it is genuine. */
+export function receiveData(
+  device: DeviceContext,
+  slot: number,
+  length: number,
+  source: Endpoint,
+  now: number,
+): boolean {
   const { memory, counters } = device
   const keypair = device.indices.get(memory.view.getUint32(slot + 4, true))
   if (keypair === undefined || keypair.kind !== 'keypair') {
     counters.unknownIndex++
     memory.free(slot)
-    return
+    return false
   }
   const hi = dataCounterHi(memory.view, slot)
   const lo = dataCounterLo(memory.view, slot)
@@ -110,9 +116,10 @@ export function receiveData(device: DeviceContext, slot: number, length: number,
   else {
     keypair.replay.accept(hi, lo)
     receiveGenuine(device, keypair, slot, length, source, now)
-    return
+    return true
   }
   memory.free(slot)
+  return false
 }
 
 function receiveGenuine(

@@ -141,7 +141,7 @@ describe('a peer whose AllowedIPs are 0.0.0.0/0', () => {
   test.each([
     ['our own address', '10.7.0.1'],
     ['loopback', '127.0.0.1'],
-  ])('cannot speak as %s', (_, from) => {
+  ])('cannot speak as %s (X5)', (_, from) => {
     const s = createStack()
     let accepted = 0
     s.stack.listen({ port: 80 }, () => {

@@ -24,7 +24,7 @@ describe('a datagram from source port 0', () => {
   // process; so does a response to a peer, or data after roaming.
   test('gets no answer, and no exception', async () => {
     const memory = createPacketMemory(new ArrayBuffer(64 * 2048), 2048)
-    const sink = { handleDatagram: () => {}, handleError: () => {}, handleWritable: () => {} }
+    const sink = { handleDatagram: () => false, handleError: () => {}, handleWritable: () => {} }
     const udp = await bindUdp({ port: 0, host: '127.0.0.1', memory, sink })
     try {
       udp.send(memory.alloc(), 32, { address: Uint8Array.of(127, 0, 0, 1), port: 0 })
@@ -107,7 +107,10 @@ test('a datagram that waits for room on one family, while the turn ends on the o
   const memory = createPacketMemory(new ArrayBuffer(64 * 2048), 2048)
   let writable = 0
   const sink = {
-    handleDatagram: (slot: number) => memory.free(slot),
+    handleDatagram(slot: number) {
+      memory.free(slot)
+      return false
+    },
     handleError: () => {},
     handleWritable: () => writable++,
   }

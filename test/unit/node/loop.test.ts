@@ -6,8 +6,8 @@ import { createLoop } from '../../../src/node/loop.js'
 beforeEach(() => vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setImmediate', 'clearImmediate'] }))
 afterEach(() => vi.useRealTimers())
 
-describe('30: the loop of a tunnel', () => {
-  it('meets deadlines that fell into a suspend within 10 s of its end, although timers stood still', () => {
+describe('the loop of a tunnel', () => {
+  it('meets deadlines that fell into a suspend within 10 s of its end, although timers stood still (W30)', () => {
     const source = {
       elapsed: 0,
       slept: 0,

@@ -10,13 +10,26 @@ afterEach(async () => {
   await Promise.all(open.splice(0).map(sockets => sockets.close()))
 })
 
-async function bind(port = 0, sink: Partial<UdpSink> = {}, host?: string) {
+type Handlers = Partial<Omit<UdpSink, 'handleDatagram'>> & {
+  handleDatagram?(...datagram: Parameters<UdpSink['handleDatagram']>): unknown
+}
+
+async function bind(port = 0, { handleDatagram, ...handlers }: Handlers = {}, host?: string) {
   const memory = createPacketMemory(new ArrayBuffer(64 * 2048), 2048)
   const udp = await bindUdp({
     port,
     ...(host !== undefined && { host }),
     memory,
-    sink: { handleDatagram: slot => memory.free(slot), handleError() {}, handleWritable() {}, ...sink },
+    sink: {
+      handleDatagram(slot, length, source) {
+        if (handleDatagram === undefined) memory.free(slot)
+        else handleDatagram(slot, length, source)
+        return false
+      },
+      handleError() {},
+      handleWritable() {},
+      ...handlers,
+    },
   })
   open.push(udp)
   return { memory, udp }
@@ -141,7 +154,7 @@ describe.runIf(process.platform === 'linux')('a favoured endpoint', () => {
     udp.endTurn()
   }
 
-  it('29: that is closed shows by its ICMP error, and the others are heard on', async () => {
+  it('that is closed shows by its ICMP error, and the others are heard on (W29)', async () => {
     let refused: (error: NodeJS.ErrnoException) => void = () => {}
     let heard = () => {}
     const socket = await bind(0, {

@@ -168,7 +168,7 @@ describe('a dial', () => {
 })
 
 describe('a path that is not up', () => {
-  test('holds the first SYN back, and no round trip spans the wait (N17)', () => {
+  test('holds the first SYN back, and no round trip spans the wait (N17) (W19)', () => {
     const woken: number[] = []
     const s = new TcpScript({ wakePath: path => woken.push(path) })
     s.pathUp = false

@@ -136,7 +136,7 @@ describe('a UDP socket', () => {
     expect(s.memory.inUse).toBe(0)
   })
 
-  test('is refused a port that is taken, an address that is not ours, and a peer without a route', () => {
+  test('is refused a port that is taken, an address that is not ours, and a peer without a route (W22)', () => {
     const s = new TcpScript({ route: () => -1 })
     const socket = s.stack.bindUdp({ port: 7 }, new Inbox())
     const refused = (code: string) => expect.objectContaining({ code })
