@@ -14,10 +14,9 @@ const destinationOptions = 60
 /** RFC 8200 sets no bound; a packet with more is not one that a host sends. */
 const maxExtensionHeaders = 8
 
-/** Codes of a Parameter Problem (RFC 4443, 3.4). */
+/** Codes of a Parameter Problem (RFC 4443, 3.4); 1, an unknown next header, is ICMP's own affair. */
 export const problemField = 0
-export const problemNextHeader = 1
-export const problemOption = 2
+const problemOption = 2
 
 const pad1 = 0
 
