@@ -3,8 +3,7 @@
 import { describe, expect, it } from 'vitest'
 import { parseAddress, parsePrefix } from '../../../../src/core/base/address.js'
 import { nodeCrypto } from '../../../../src/node/crypto/node.js'
-import { createNetwork, type Network, type SimulatedHost } from '../../../../src/testing/index.js'
-import { startTransfer } from '../../../support/transfer.js'
+import { createNetwork, createTransfer, type Network, type SimulatedHost } from '../../../../src/testing/index.js'
 import { endpointOf, ipPacket } from '../../../support/wireguard.js'
 
 const options = { crypto: nodeCrypto, path: { delay: 10 } }
@@ -44,7 +43,7 @@ describe('a transfer whose session is gone', () => {
   it('is held back in the stack: nothing that it sends is dropped from the queue of what waits (W19)', () => {
     const network = createNetwork(options)
     const { a, b, clock, there, back } = network
-    const transfer = startTransfer(network, 20_000_000)
+    const transfer = createTransfer(clock, { from: a, to: b, there: 20_000_000 })
     clock.runWhile(() => transfer.acceptor.received < 1_000_000, 60_000)
     there.options.down = back.options.down = true
     clock.runUntil(clock.now + 200_000)
