@@ -18,6 +18,8 @@ export interface ConfSources {
   readonly env: Readonly<Record<string, string | undefined>>
   /** Undefined where stdin carries the command's data. */
   readonly readStdin: (() => Promise<string>) | undefined
+  /** Whether a configuration without any [Peer] will do, for peers can be added later. */
+  readonly peersMayCome?: boolean
   /** Hears of a file that others can read. */
   readonly warn: (message: string) => void
 }
@@ -28,6 +30,12 @@ export type CompleteConfig = Config & { readonly interface: { readonly privateKe
 /** Rejects with USAGE, CONFIG_UNREADABLE, CONFIG_INVALID or CONFIG_NO_PRIVATE_KEY. */
 export async function readConf(options: ConfOptions, sources: ConfSources): Promise<CompleteConfig> {
   const config = await readText(options.file, sources)
+  if (config.peers.length === 0 && !sources.peersMayCome) {
+    throw new TunnelError(
+      'CONFIG_INVALID',
+      `${config.source}: no [Peer] section: add one with the PublicKey and AllowedIPs of the other side (\`tunless up\` with --name or --uapi does without: wg adds peers there)`,
+    )
+  }
   const privateKey = await readPrivateKey(config, options.privateKeyFile, sources)
   return { ...config, interface: { ...config.interface, privateKey } }
 }

@@ -12,6 +12,7 @@ import { carry } from './carry.js'
 import { type CompleteConfig, type ConfOptions, readConf } from './conf.js'
 import { describeReady } from './describe.js'
 import { createLog, type Log, type LogLevel } from './log.js'
+import { type OpenOptions, openOptions } from './open-options.js'
 import { publicKeyOf } from './public-key.js'
 import { openStandardIo, releaseStandardIo } from './standard-io.js'
 import { aborted } from './stop.js'
@@ -21,8 +22,7 @@ import { tellWhileWaiting } from './waiting.js'
 const attempts = 50
 const pause = 20
 
-export interface NcOptions extends ConfOptions, Target {
-  readonly family?: 4 | 6
+export interface NcOptions extends ConfOptions, OpenOptions, Target {
   /** For the first handshake, and apart for the dial, ms; 0 waits without end. */
   readonly timeout: number
   readonly level: LogLevel
@@ -99,8 +99,7 @@ class Run<Code> {
 
   /** Rejects with TUNNEL_KEY_IN_USE where another process has it by now. */
   async #open(): Promise<Code | 0> {
-    const { family } = this.#options
-    const tunnel = await openTunnel(this.#config, family === undefined ? {} : { family })
+    const tunnel = await openTunnel(this.#config, openOptions(this.#options))
     try {
       tunnel.on('warning', this.#log.warn)
       tunnel.on('handshake', peer => this.#log.debug(`handshake with ${describeReady({ peer }, tunnel.port)}`))

@@ -1,21 +1,26 @@
 // Signals that end a command. The first lets it close cleanly; a second one ends the process at once.
 
 export interface Stop {
-  /** Aborts at the first signal. */
+  /** Aborts at the first signal, or when {@link end} is called. */
   readonly signal: AbortSignal
+  /** Stops as a signal would, for this reason. */
+  end(why: string): void
   /** Stops listening for signals. */
   done(): void
 }
 
 export function stopAt(signals: readonly NodeJS.Signals[]): Stop {
   const stopping = new AbortController()
+  let isSignalled = false
   const stop = (name: NodeJS.Signals) => {
-    if (stopping.signal.aborted) process.exit(1)
+    if (isSignalled) process.exit(1)
+    isSignalled = true
     stopping.abort(new Error(`stopped by ${name}`))
   }
   for (const name of signals) process.on(name, stop)
   return {
     signal: stopping.signal,
+    end: why => stopping.abort(new Error(why)),
     done() {
       for (const name of signals) process.off(name, stop)
     },

@@ -179,6 +179,7 @@ function createUapiSocket(path: string, inode: number, server: Server, clients: 
       watcher = watch(dirname(path), { persistent: false }, () => {
         if (!isOurs()) resolve()
       }).on('error', () => {})
+      if (!isOurs()) resolve()
     } catch {
       // No more watches to be had: it is then only not noticed.
     }

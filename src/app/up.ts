@@ -12,15 +12,16 @@ import { type ConfOptions, readConf } from './conf.js'
 import { describeReady } from './describe.js'
 import { createDialLog } from './dial-log.js'
 import { createLog, type Log, type LogLevel } from './log.js'
+import { type OpenOptions, openOptions } from './open-options.js'
 import { clearReadyFile, type ListenerReport, type ReadyReport, removeReadyFile, writeReadyFile } from './ready-file.js'
 import { readStdin } from './stdin.js'
 import { aborted, stopAt } from './stop.js'
 import { uapiOf } from './uapi.js'
 import { serveUapi, type UapiSocket, uapiPath } from './uapi-socket.js'
 import { tellWhileWaiting } from './waiting.js'
+import { keepYoungHeapSmall } from './young-heap.js'
 
-export interface UpOptions extends ConfOptions, TraceOptions {
-  readonly family?: 4 | 6
+export interface UpOptions extends ConfOptions, OpenOptions, TraceOptions {
   /** For the first handshake, and apart for each dial, ms; 0 waits without end. */
   readonly timeout: number
   readonly level: LogLevel
@@ -39,10 +40,12 @@ interface Listener {
 
 /** Resolves after a signal, once everything is closed. Rejects with the TunnelError that says why it cannot come up. */
 export async function up(options: UpOptions): Promise<void> {
+  keepYoungHeapSmall()
   const log = createLog(options.level)
   const config = await readConf(options, {
     env: process.env,
     readStdin: () => readStdin(longestConfig),
+    peersMayCome: options.name !== undefined || options.uapi !== undefined,
     warn: log.warn,
   })
   for (const note of config.notes) log.info(note)
@@ -55,7 +58,7 @@ export async function up(options: UpOptions): Promise<void> {
   try {
     tunnel = await openTunnel(config, {
       signal,
-      ...(options.family !== undefined && { family: options.family }),
+      ...openOptions(options),
       ...(options.keylog !== undefined && { keylog: options.keylog }),
       ...(options.pcap !== undefined && { pcap: options.pcap }),
     })
@@ -63,12 +66,15 @@ export async function up(options: UpOptions): Promise<void> {
     if (options.readyFile !== undefined) clearReadyFile(options.readyFile)
     watch(tunnel, log)
     const uapi = await startUapi(options, tunnel, log)
-    if (uapi !== undefined) sockets.push(uapi)
+    if (uapi !== undefined) {
+      sockets.push(uapi)
+      void uapi.removed.then(() => stop.end(`${uapi.path} was removed`))
+    }
     await listen(options, tunnel, log, listeners)
     const ready = await tellWhileWaiting(tunnel.ready({ timeout: options.timeout, signal }), tunnel, log)
     announce(tunnel, ready, listeners, log)
     if (options.readyFile !== undefined) writeReadyFile(options.readyFile, reportOf(tunnel, ready, listeners))
-    await Promise.race([aborted(signal), ended(tunnel), ...sockets.map(socket => socket.removed)])
+    await Promise.race([aborted(signal), ended(tunnel)])
   } catch (error) {
     if (!signal.aborted) throw error
   } finally {
@@ -76,8 +82,7 @@ export async function up(options: UpOptions): Promise<void> {
     if (options.readyFile !== undefined) removeReadyFile(options.readyFile)
     await Promise.all([...[...listeners, ...sockets].map(each => each.close()), tunnel?.close()])
   }
-  const why = signal.aborted ? (signal.reason as Error).message : `${sockets[0]?.path} was removed`
-  log.info(`${why}, the tunnel is closed`)
+  log.info(`${(signal.reason as Error).message}, the tunnel is closed`)
 }
 
 function watch(tunnel: Tunnel, log: Log): void {
@@ -128,7 +133,9 @@ async function listen(options: UpOptions, tunnel: Tunnel, log: Log, listeners: L
 }
 
 function announce(tunnel: Tunnel, ready: Ready, listeners: readonly Listener[], log: Log): void {
-  log.info(`the tunnel stands: ${describeReady(ready, tunnel.port)}`)
+  const isEmpty = ready.peer === undefined && tunnel.peers().length === 0
+  const said = isEmpty ? `it has no peers yet; UDP port ${tunnel.port}` : describeReady(ready, tunnel.port)
+  log.info(`the tunnel stands: ${said}`)
   for (const { report } of listeners) {
     if (report.type === 'socks5') log.info(`SOCKS5 proxy on ${formatTarget(report)}`)
     else log.info(`${formatTarget(report)} leads to ${formatTarget(report.target)}`)

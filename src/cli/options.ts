@@ -2,6 +2,8 @@
 import { type Command, Option } from 'commander'
 import type { ConfOptions } from '../app/conf.js'
 import type { LogLevel } from '../app/log.js'
+import type { OpenOptions } from '../app/open-options.js'
+import type { CongestionControlName } from '../core/netstack/congestion-control.js'
 import { readDuration } from './arguments.js'
 
 /** As commander hands them over. */
@@ -10,10 +12,13 @@ export interface TunnelFlags {
   readonly privateKeyFile?: string
   readonly 4?: true
   readonly 6?: true
+  readonly congestion?: CongestionControlName
   readonly timeout: number
   readonly verbose?: true
   readonly quiet?: true
 }
+
+const congestionControls = ['bbr', 'cubic'] satisfies CongestionControlName[]
 
 /** Defines the options of a command that opens a tunnel. */
 export function addTunnelOptions(command: Command): Command {
@@ -25,6 +30,11 @@ export function addTunnelOptions(command: Command): Command {
     .option('--private-key-file <file>', 'private key for a configuration without one (default: $TUNLESS_PRIVATE_KEY)')
     .addOption(new Option('-4', 'reach endpoints over IPv4 only').conflicts('6'))
     .addOption(new Option('-6', 'reach endpoints over IPv6 only').conflicts('4'))
+    .addOption(
+      new Option('--congestion <name>', 'how TCP judges what a path carries (default: bbr)').choices(
+        congestionControls,
+      ),
+    )
     .addOption(
       new Option(
         '--timeout <time>',
@@ -38,12 +48,13 @@ export function addTunnelOptions(command: Command): Command {
     .passThroughOptions()
 }
 
-export function tunnelOptions(flags: TunnelFlags): ConfOptions & { family?: 4 | 6; timeout: number } {
+export function tunnelOptions(flags: TunnelFlags): ConfOptions & OpenOptions & { timeout: number } {
   const family = flags[4] ? 4 : flags[6] ? 6 : undefined
   return {
     ...(flags.config !== undefined && { file: flags.config }),
     ...(flags.privateKeyFile !== undefined && { privateKeyFile: flags.privateKeyFile }),
     ...(family !== undefined && { family }),
+    ...(flags.congestion !== undefined && { congestion: flags.congestion }),
     timeout: flags.timeout,
   }
 }

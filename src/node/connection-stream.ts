@@ -30,12 +30,14 @@ export abstract class ConnectionStream extends Duplex {
   protected ends: Ends | undefined
   /** @internal The next _destroy sends a RST. */
   protected resetting = false
-  /** @internal */
-  protected closeEmitted = false
   #events: ConnectionEvents | undefined
   #wanted = false
   #pulling = false
-  #written = 0
+  #endDue = false
+  /** Bytes given to _write so far. */
+  #dispatched = 0
+  /** … and how many of them in the call that is not called back yet. */
+  #inFlight = 0
   #unsent: Unsent | undefined
   #finalCallback: WriteCallback | undefined
 
@@ -69,16 +71,16 @@ export abstract class ConnectionStream extends Duplex {
   /** @internal As new, for another connection. */
   protected revive(): void {
     ;(this as unknown as { _undestroy(): void })._undestroy()
-    this.closeEmitted = false
     this.ends = undefined
     this.bytesRead = 0
     this.#wanted = false
-    this.#written = 0
+    this.#dispatched = 0
+    this.#inFlight = 0
   }
 
   /** Written so far, what still waits included. */
   get bytesWritten(): number {
-    return this.#written + this.writableLength
+    return this.#dispatched + this.writableLength - this.#inFlight
   }
 
   /** @internal */
@@ -99,7 +101,9 @@ export abstract class ConnectionStream extends Duplex {
     if (code === undefined) return
     // The tunnel was closed under it, and who closes it knows: as when a server closes its connections, that is no error.
     if (code === 'ECONNABORTED') this.destroy()
-    else this.destroy(ioError(code, this.readableEnded ? 'write' : 'read'))
+    else if (!this.readableEnded) this.destroy(ioError(code, 'read'))
+    // As Linux has it, a reset after the peer's end is a broken pipe.
+    else this.destroy(ioError(code === 'ECONNRESET' ? 'EPIPE' : code, 'write'))
   }
 
   /** @internal */
@@ -109,7 +113,7 @@ export abstract class ConnectionStream extends Duplex {
   }
 
   #pull(): void {
-    if (this.#pulling) return
+    if (this.#pulling || this.#endDue) return
     let taken = false
     let whole = false
     this.#pulling = true
@@ -117,6 +121,15 @@ export abstract class ConnectionStream extends Duplex {
       while (this.#wanted) {
         const slab = this.connection?.read()
         if (slab === undefined) break
+        if (slab === null && taken) {
+          // The end is a read of its own, as it is of a system's socket: what the data brings about comes first.
+          this.#endDue = true
+          setImmediate(() => {
+            this.#endDue = false
+            this.#pull()
+          })
+          break
+        }
         taken = true
         this.#wanted = false
         if (slab === null) {
@@ -152,7 +165,7 @@ export abstract class ConnectionStream extends Duplex {
   override _write(chunk: Uint8Array, _encoding: BufferEncoding, callback: WriteCallback): void {
     const { connection } = this
     if (connection === undefined) {
-      this.#postpone([chunk], callback)
+      this.#postpone([chunk], chunk.length, callback)
       return
     }
     const taken = connection.write(chunk, 0, this.stackPort.now())
@@ -160,27 +173,37 @@ export abstract class ConnectionStream extends Duplex {
     this.stackPort.changed()
     if (taken < chunk.length) {
       this.#unsent = { chunks: [chunk], index: 0, offset: taken, callback }
+      this.#dispatch(chunk.length)
     } else {
-      this.#written += taken
+      this.#dispatched += taken
       callback()
     }
   }
 
   /** @internal Many small writes cost one call back and one word to the loop; the send queue is where they are joined. */
   override _writev(chunks: { chunk: Uint8Array }[], callback: WriteCallback): void {
-    this.#postpone(
-      chunks.map(({ chunk }) => chunk),
-      callback,
-    )
+    const bytes: Uint8Array[] = []
+    let length = 0
+    for (const { chunk } of chunks) {
+      bytes.push(chunk)
+      length += chunk.length
+    }
+    this.#postpone(bytes, length, callback)
     this.#sendUnsent()
   }
 
-  #postpone(chunks: readonly Uint8Array[], callback: WriteCallback): void {
+  #postpone(chunks: readonly Uint8Array[], length: number, callback: WriteCallback): void {
     if (this.connection === undefined && !this.connecting) {
       callback(usageError('ERR_SOCKET_CLOSED', 'Socket is closed'))
     } else {
       this.#unsent = { chunks, index: 0, offset: 0, callback }
+      this.#dispatch(length)
     }
+  }
+
+  #dispatch(length: number): void {
+    this.#dispatched += length
+    this.#inFlight = length
   }
 
   #sendUnsent(): void {
@@ -199,12 +222,12 @@ export abstract class ConnectionStream extends Duplex {
     this.touch()
     this.stackPort.changed()
     if (unsent.index < chunks.length) return
-    for (const chunk of chunks) this.#written += chunk.length
     this.#unsent = undefined
+    this.#inFlight = 0
     unsent.callback()
   }
 
-  /** @internal */
+  /** @internal As a system's shutdown, it is not done at once: what is destroyed meanwhile never finishes. */
   override _final(callback: WriteCallback): void {
     if (this.connection === undefined) {
       this.#finalCallback = callback
@@ -213,7 +236,7 @@ export abstract class ConnectionStream extends Duplex {
     this.#finalCallback = undefined
     this.connection.end(this.stackPort.now())
     this.stackPort.changed()
-    callback()
+    process.nextTick(afterMicrotasks, callback)
   }
 
   /** @internal */
@@ -234,17 +257,25 @@ export abstract class ConnectionStream extends Duplex {
       else connection.destroy(this.stackPort.now())
       this.stackPort.changed()
     }
-    const told = () => {
-      unsent?.callback(error ?? (connecting ? closedEarly() : null))
-      this.closeEmitted = true
-      this.emit('close', error !== null)
-    }
     this.letGo()
     callback(error)
-    // As net's: a turn after 'error' where there was a connection or a dial, else at once.
-    if (connecting || connection !== undefined) setImmediate(told)
-    else process.nextTick(told)
+    // As net's: a turn after 'error' where there was a connection or a dial, else at once and without a word of errors. A
+    // write that was under way is not told of the error, only one that waited for the connection.
+    if (!connecting && connection === undefined) {
+      process.nextTick(() => this.emit('close'))
+      return
+    }
+    setImmediate(() => {
+      this.#inFlight = 0
+      unsent?.callback(connecting ? closedEarly() : null)
+      this.emit('close', error !== null)
+    })
   }
+}
+
+/** When all has run that was scheduled by now, and before the stack tells of anything new. */
+function afterMicrotasks(callback: () => void): void {
+  queueMicrotask(() => process.nextTick(callback))
 }
 
 function closedEarly(): Error {

@@ -1,70 +1,78 @@
-// A UDP socket on the tunnel's own addresses with the face of Node's dgram.Socket, as far as it goes: bind, connect, send,
-// 'message', close. Multicast and broadcast have no meaning in a tunnel of peers.
-import { EventEmitter } from 'node:events'
+// A UDP socket on the tunnel's own addresses with the face of Node's dgram.Socket.
 import type { IpAddress } from '../core/base/address.js'
 import type { SocketCode, UdpSocket } from '../core/netstack/stack.js'
+import { type Message, readBind, readSend, type SendArguments, type SendCallback } from './datagram-arguments.js'
+import { DatagramSettings } from './datagram-settings.js'
 import { type AddressInfo, addressInfo } from './dial.js'
 import { checkPort, connectError, ioError, localCode, localError, lookupError, usageError } from './socket-error.js'
 import type { StackPort } from './stack-port.js'
 
-/** Whom a message came from; `size` is its length in bytes. */
-export interface RemoteInfo extends AddressInfo {
-  size: number
+export interface DatagramOptions {
+  /** One family alone; both without it. */
+  type?: 'udp4' | 'udp6'
+  /** Closes the socket. */
+  signal?: AbortSignal
 }
 
-interface DatagramEvents {
-  message: [message: Buffer, from: RemoteInfo]
-  listening: []
-  connect: []
-  error: [error: Error]
-  close: []
-}
-
-type SendCallback = (error: Error | null, bytes?: number) => void
-type Message = string | Uint8Array | readonly (string | Uint8Array)[]
-
-/** See {@link https://nodejs.org/api/dgram.html#class-dgramsocket}. Both families at once. */
-export class DatagramSocket extends EventEmitter<DatagramEvents> {
+/** See {@link https://nodejs.org/api/dgram.html#class-dgramsocket}. Both families at once unless it is told otherwise. */
+export class DatagramSocket extends DatagramSettings {
+  readonly type: 'udp4' | 'udp6' | undefined
   readonly #stackPort: StackPort
   #socket: UdpSocket | undefined
   #local: IpAddress | undefined
   #remote: { address: IpAddress; port: number } | undefined
+  #connecting = false
   #closed = false
-  #ref = true
-  #held = false
 
-  /** @internal */
-  constructor(stackPort: StackPort) {
-    super()
+  /** @internal Use {@link Tunnel.createSocket}. */
+  constructor(stackPort: StackPort, options: DatagramOptions | 'udp4' | 'udp6' = {}) {
+    super(stackPort)
     this.#stackPort = stackPort
+    const { type, signal } = typeof options === 'string' ? { type: options, signal: undefined } : options
+    if (type !== undefined && type !== 'udp4' && type !== 'udp6') {
+      throw usageError('ERR_SOCKET_BAD_TYPE', 'Bad socket type specified. Valid types are: udp4, udp6', TypeError)
+    }
+    this.type = type
+    if (signal !== undefined) this.#closeWith(signal)
   }
 
-  /** 'listening' or 'error' (EADDRINUSE, EADDRNOTAVAIL) follows. Port 0, the default, takes a free one. */
-  bind(options: { port?: number; address?: string }, callback?: () => void): this
+  #closeWith(signal: AbortSignal): void {
+    const close = () => {
+      if (!this.#closed) this.close()
+    }
+    if (signal.aborted) {
+      close()
+      return
+    }
+    signal.addEventListener('abort', close, { once: true })
+    this.once('close', () => signal.removeEventListener('abort', close))
+  }
+
+  /** 'listening' or 'error' (EADDRINUSE, EADDRNOTAVAIL, ENOTFOUND) follows. Port 0, the default, takes a free one. */
+  bind(options: { port?: number; address?: string; exclusive?: boolean }, callback?: () => void): this
   bind(port?: number, address?: string, callback?: () => void): this
   bind(port: number, callback?: () => void): this
   bind(callback?: () => void): this
   bind(...args: unknown[]): this {
     this.#mustBeOpen()
     if (this.#socket !== undefined) throw usageError('ERR_SOCKET_ALREADY_BOUND', 'Socket is already bound')
-    const [first, second] = args
-    const options = typeof first === 'object' ? (first as { port?: number; address?: string }) : {}
-    const port = checkPort(typeof first === 'number' ? first : (options.port ?? 0), 0)
-    const address = typeof second === 'string' ? second : options.address
-    const callback = args.at(-1)
-    if (typeof callback === 'function') this.once('listening', callback as () => void)
+    const { port, address, callback } = readBind(args)
+    if (callback !== undefined) this.once('listening', callback)
     try {
       this.#bind(port, address)
     } catch (error) {
-      const shaped = isShaped(error) ? error : localError(localCode(error), 'bind', address ?? '::', port)
-      process.nextTick(() => this.emit('error', shaped))
+      const shaped = isShaped(error) ? error : localError(localCode(error), 'bind', address ?? this.#anyAddress, port)
+      process.nextTick(() => {
+        if (callback !== undefined) this.off('listening', callback)
+        this.emit('error', shaped)
+      })
     }
     return this
   }
 
   #bind(port: number, address: string | undefined): void {
-    this.#local =
-      address === undefined || address === '::' || address === '0.0.0.0' ? undefined : this.#resolve(address)
+    const isAny = address === undefined || address === '::' || address === '0.0.0.0'
+    this.#local = isAny ? undefined : this.#resolve(address)
     this.#socket = this.#stackPort.stack.bindUdp(
       { port, ...(this.#local && { address: this.#local }) },
       {
@@ -72,14 +80,14 @@ export class DatagramSocket extends EventEmitter<DatagramEvents> {
         error: code => this.#handleError(code),
       },
     )
-    if (this.#ref) this.#hold()
+    this.hold()
     process.nextTick(() => {
       if (!this.#closed) this.emit('listening')
     })
   }
 
   #handleMessage(bytes: Uint8Array, address: IpAddress, port: number): void {
-    if (this.#closed) return
+    if (this.#closed || !this.#isOfType(address)) return
     const message = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
     this.#emitOutside(() => this.emit('message', message, { ...addressInfo(address, port), size: bytes.length }))
   }
@@ -99,86 +107,145 @@ export class DatagramSocket extends EventEmitter<DatagramEvents> {
     }
   }
 
-  /** From now on only that peer is heard, and sent to; its ICMP errors come as 'error' (ECONNREFUSED). */
-  connect(port: number, address: string, callback?: () => void): this {
+  /**
+   * From now on only that peer is heard, and sent to; its ICMP errors come as 'error' (ECONNREFUSED). 'connect' follows,
+   * or the callback, else 'error', is told why not. Without an address it is ourselves.
+   */
+  connect(port: number, address?: string, callback?: (error?: Error) => void): this
+  connect(port: number, callback?: (error?: Error) => void): this
+  connect(port: number, ...args: unknown[]): this {
     this.#mustBeOpen()
-    if (this.#remote !== undefined) throw usageError('ERR_SOCKET_DGRAM_IS_CONNECTED', 'Already connected')
-    const remote = { address: this.#resolve(address), port: checkPort(port, 1) }
-    if (this.#socket === undefined) this.#bind(0, undefined)
-    this.#socket?.connect(remote.address, remote.port)
-    this.#remote = remote
-    if (callback !== undefined) this.once('connect', callback)
+    const callback = args.find(argument => typeof argument === 'function') as ((error?: Error) => void) | undefined
+    const checked = checkPort(port, 1)
+    if (this.#remote !== undefined || this.#connecting) {
+      throw usageError('ERR_SOCKET_DGRAM_IS_CONNECTED', 'Already connected')
+    }
+    const connected = callback && (() => callback())
+    if (connected !== undefined) this.once('connect', connected)
+    this.#connecting = true
+    const error = this.#tryConnect(checked, typeof args[0] === 'string' ? args[0] : undefined)
     process.nextTick(() => {
-      if (!this.#closed) this.emit('connect')
+      this.#connecting = false
+      if (this.#closed) return
+      if (error === undefined) this.emit('connect')
+      else if (connected === undefined || callback === undefined) this.emit('error', error)
+      else {
+        this.off('connect', connected)
+        callback(error)
+      }
     })
     return this
   }
 
+  #tryConnect(port: number, host: string | undefined): Error | undefined {
+    let address: IpAddress | undefined
+    try {
+      address = this.#resolve(host)
+      if (this.#socket === undefined) this.#bind(0, undefined)
+      this.#socket?.connect(address, port)
+      this.#remote = { address, port }
+      return undefined
+    } catch (error) {
+      return this.#shape(error, address, port, 'connect')
+    }
+  }
+
+  /** Everybody is heard, and may be sent to, again. */
+  disconnect(): void {
+    this.#mustBeOpen()
+    if (this.#remote === undefined) throw notConnected()
+    this.#remote = undefined
+    this.#socket?.disconnect()
+  }
+
   /**
-   * Sends a message, an array as one; binds to a free port first if need be. The callback, else 'error', is told of a
-   * failure: EMSGSIZE or ENOBUFS when the message is too long for the path or the queue is full, ENETUNREACH, ENOTFOUND.
+   * Sends a message, an array as one; binds to a free port first if need be. Larger messages than the path's MTU leave in
+   * fragments. The callback, else 'error', is told of a failure: EMSGSIZE beyond 65507 bytes (65527 over IPv6), ENOBUFS when
+   * the queue is full, ENETUNREACH, ENOTFOUND. Without an address it is sent to ourselves.
    */
-  send(message: Message, port: number, address: string, callback?: SendCallback): void
+  send(message: Message, port: number, address?: string, callback?: SendCallback): void
+  send(message: Message, port: number, callback?: SendCallback): void
+  send(message: Message, callback?: SendCallback): void
   send(
-    message: string | Uint8Array,
+    message: string | NodeJS.ArrayBufferView,
     offset: number,
     length: number,
     port: number,
-    address: string,
+    address?: string,
     callback?: SendCallback,
   ): void
-  send(message: Message, callback?: SendCallback): void
+  send(
+    message: string | NodeJS.ArrayBufferView,
+    offset: number,
+    length: number,
+    port: number,
+    callback?: SendCallback,
+  ): void
+  send(message: string | NodeJS.ArrayBufferView, offset: number, length: number, callback?: SendCallback): void
   send(message: Message, ...args: unknown[]): void {
+    const read = readSend(message, args, this.#remote !== undefined)
     this.#mustBeOpen()
-    const callback = typeof args.at(-1) === 'function' ? (args.pop() as SendCallback) : undefined
-    let bytes = joined(message)
-    if (typeof args[0] === 'number' && typeof args[1] === 'number') {
-      const [offset, length] = args.splice(0, 2) as [number, number]
-      if (offset < 0 || length < 0 || offset + length > bytes.length) {
-        throw usageError('ERR_BUFFER_OUT_OF_BOUNDS', '"offset" or "length" is outside of buffer bounds', RangeError)
-      }
-      bytes = bytes.subarray(offset, offset + length)
-    }
-    if (this.#remote !== undefined && args.length > 0) {
-      throw usageError('ERR_SOCKET_DGRAM_IS_CONNECTED', 'Already connected')
-    }
-    const port = this.#remote?.port ?? checkPort(args[0], 1)
-    const error = this.#send(bytes, port, args[1] as string)
+    const error = this.#send(read)
+    const { callback, bytes } = read
     if (callback !== undefined) process.nextTick(callback, error ?? null, bytes.length)
     else if (error !== undefined) process.nextTick(() => this.emit('error', error))
   }
 
-  #send(bytes: Uint8Array, port: number, host: string): Error | undefined {
+  #send({ bytes, port = this.#remote?.port as number, address: host }: SendArguments): Error | undefined {
     let address: IpAddress | undefined
     try {
       address = this.#remote?.address ?? this.#resolve(host)
       if (this.#socket === undefined) this.#bind(0, undefined)
-      const sent = (this.#socket as UdpSocket).send(bytes, address, port, this.#stackPort.now())
+      const isSent = (this.#socket as UdpSocket).send(bytes, address, port, this.#stackPort.now())
       this.#stackPort.changed()
-      if (sent) return undefined
-      const fits = bytes.length <= this.#stackPort.stack.mtu - (address.length === 4 ? 28 : 48)
-      return ioError(fits ? 'ENOBUFS' : 'EMSGSIZE', 'send')
+      return isSent ? undefined : connectError('ENOBUFS', { address, port }, undefined, 'send')
     } catch (error) {
-      if (isShaped(error)) return error
-      const target = { address: address as IpAddress, port }
-      const code = localCode(error)
-      return connectError(code, target, this.#stackPort.explain?.(code, target), 'send')
+      return this.#shape(error, address, port, 'send')
     }
   }
 
-  #resolve(host: string): IpAddress {
+  #shape(error: unknown, address: IpAddress | undefined, port: number, syscall: string): Error {
+    if (isShaped(error)) return error
+    const code = localCode(error)
+    if (address === undefined) return ioError(code, syscall)
+    const target = { address, port }
+    return connectError(code, target, this.#stackPort.explain?.(code, target), syscall)
+  }
+
+  #resolve(host: string | undefined): IpAddress {
+    let addresses: readonly IpAddress[]
     try {
-      return this.#stackPort.lookup(host)[0] as IpAddress
+      addresses = host === undefined ? this.#stackPort.stack.ownAddresses : this.#stackPort.lookup(host)
     } catch (cause) {
-      throw lookupError(host, cause)
+      throw lookupError(host as string, cause)
     }
+    const address = addresses.find(each => this.#isOfType(each))
+    if (address === undefined) throw lookupError(host ?? 'localhost', new Error(`no address of ${this.type}`))
+    return address
   }
 
-  /** Throws ERR_SOCKET_DGRAM_NOT_RUNNING when it is not bound. */
+  #isOfType(address: IpAddress): boolean {
+    return this.type === undefined || (address.length === 4) === (this.type === 'udp4')
+  }
+
+  get #anyAddress(): string {
+    return this.type === 'udp4' ? '0.0.0.0' : '::'
+  }
+
+  /** Throws EBADF when it is not bound. */
   address(): AddressInfo {
-    if (this.#socket === undefined) throw notRunning()
+    this.#mustBeOpen()
+    if (this.#socket === undefined) throw ioError('EBADF', 'getsockname')
     const { port } = this.#socket
-    return this.#local === undefined ? { address: '::', family: 'IPv6', port } : addressInfo(this.#local, port)
+    if (this.#local !== undefined) return addressInfo(this.#local, port)
+    return { address: this.#anyAddress, family: this.type === 'udp4' ? 'IPv4' : 'IPv6', port }
+  }
+
+  /** Throws ERR_SOCKET_DGRAM_NOT_CONNECTED when it is not connected. */
+  remoteAddress(): AddressInfo {
+    this.#mustBeOpen()
+    if (this.#remote === undefined) throw notConnected()
+    return addressInfo(this.#remote.address, this.#remote.port)
   }
 
   close(callback?: () => void): this {
@@ -187,49 +254,29 @@ export class DatagramSocket extends EventEmitter<DatagramEvents> {
     this.#closed = true
     this.#socket?.close()
     this.#socket = undefined
-    this.#release()
+    this.release()
     this.#stackPort.changed()
     process.nextTick(() => this.emit('close'))
     return this
   }
 
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#closed) return
+    await new Promise<void>(resolve => this.close(() => resolve()))
+  }
+
+  protected boundSocket(): UdpSocket | undefined {
+    this.#mustBeOpen()
+    return this.#socket
+  }
+
   #mustBeOpen(): void {
-    if (this.#closed) throw notRunning()
-  }
-
-  ref(): this {
-    this.#ref = true
-    if (this.#socket !== undefined) this.#hold()
-    return this
-  }
-
-  unref(): this {
-    this.#ref = false
-    this.#release()
-    return this
-  }
-
-  #hold(): void {
-    if (this.#held) return
-    this.#held = true
-    this.#stackPort.addRef()
-  }
-
-  #release(): void {
-    if (!this.#held) return
-    this.#held = false
-    this.#stackPort.release()
+    if (this.#closed) throw usageError('ERR_SOCKET_DGRAM_NOT_RUNNING', 'Not running')
   }
 }
 
-function joined(message: Message): Uint8Array {
-  if (typeof message === 'string') return Buffer.from(message)
-  if (message instanceof Uint8Array) return message
-  return Buffer.concat(message.map(part => (typeof part === 'string' ? Buffer.from(part) : part)))
-}
-
-function notRunning(): Error {
-  return usageError('ERR_SOCKET_DGRAM_NOT_RUNNING', 'Not running')
+function notConnected(): Error {
+  return usageError('ERR_SOCKET_DGRAM_NOT_CONNECTED', 'Not connected')
 }
 
 /** Already in the shape that a socket's error has. */

@@ -61,6 +61,12 @@ export class Dial implements ConnectionOwner {
     if (typeof host !== 'string' || host === '') {
       throw usageError('ERR_MISSING_ARGS', 'The "options.host" argument must be specified', TypeError)
     }
+    if (options.port === undefined) {
+      throw usageError('ERR_MISSING_ARGS', 'The "options.port" argument must be specified', TypeError)
+    }
+    if (options.localPort !== undefined && typeof options.localPort !== 'number') {
+      throw usageError('ERR_INVALID_ARG_TYPE', 'The "options.localPort" property must be of type number.', TypeError)
+    }
     this.#stackPort = stackPort
     this.#dialing = dialing
     this.#host = host

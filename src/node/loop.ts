@@ -8,7 +8,14 @@ export const defaultTurnBudget = 128
 /** Timers stand still while the machine sleeps, and keys must not outlive that: so soon after it, ms, the clock is looked at. */
 const longestTimeout = 10_000
 
+/** Datagrams that libuv reads from a socket in one poll; where there were so many, more may wait. */
+const fullPoll = 32
+/** How long full polls put off judging what was not answered, ms. */
+const longestFlood = 50
+
 export interface Loop {
+  /** Call after a datagram was handed to the host. */
+  received(): void
   /** Call after anything that may have produced output or moved a deadline. */
   changed(): void
   /** Ends it for good. */
@@ -32,14 +39,34 @@ export function createLoop(options: LoopOptions): Loop {
   let timer: NodeJS.Timeout | undefined
   let timerAt = Infinity
   let stopped = false
+  /** Datagrams since the last turn; when the poll that brought them began; and whatever came by when has been read. */
+  let datagrams = 0
+  let polledAt = now()
+  let readUntil = polledAt
+  let floodSince = Infinity
+
+  // A callback of anyone may block the loop while answers arrive: a deadline that passed meanwhile is judged only once a
+  // poll that began after it has left nothing unread.
+  function noteRead(at: number): void {
+    if (datagrams < fullPoll) {
+      readUntil = polledAt
+      floodSince = Infinity
+    } else {
+      floodSince = Math.min(floodSince, at)
+      if (at - floodSince > longestFlood) readUntil = at
+    }
+    datagrams = 0
+  }
 
   function turn(): void {
     pending = undefined
     const at = now()
-    if (host.nextDeadline() <= at) host.handleTimeout(at, Date.now())
+    noteRead(at)
+    if (host.nextDeadline() <= at) host.handleTimeout(at, Date.now(), readUntil)
     const more = writable() && host.flush(at, budget)
     afterTurn()
     if (stopped) return
+    polledAt = now()
     // What is due by now, a handshake that a packet asked for, is the next turn's: each has a budget of its own.
     if (more || host.nextDeadline() <= at) changed()
     else arm()
@@ -58,6 +85,8 @@ export function createLoop(options: LoopOptions): Loop {
   function fire(): void {
     timer = undefined
     timerAt = Infinity
+    // Timers run before the poll, and the turn after it.
+    polledAt = now()
     changed()
   }
 
@@ -66,6 +95,10 @@ export function createLoop(options: LoopOptions): Loop {
   }
 
   return {
+    received() {
+      datagrams++
+      changed()
+    },
     changed,
     stop() {
       stopped = true

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import type { Duplex } from 'node:stream'
 import { decodeKey } from '../core/base/base64.js'
 import type { Config } from '../core/config/config.js'
+import { isCongestionControlName, listCongestionControls } from '../core/netstack/congestion-control.js'
 import { TunnelError } from '../errors.js'
 import { KeyClaims } from './claims.js'
 import { type ControlDialOptions, claimKey } from './control.js'
@@ -15,11 +16,12 @@ import { withResolvers } from './with-resolvers.js'
 /**
  * Opens a tunnel; resolves when its UDP sockets are bound. `source` is a path, a file: URL, `{ text }`, or a parsed
  * configuration. Rejects with CONFIG_UNREADABLE, CONFIG_INVALID, CONFIG_NO_PRIVATE_KEY, TUNNEL_KEY_IN_USE,
- * CONTROL_DIRECTORY_UNSAFE, UDP_BIND_FAILED, TRACE_FILE_REFUSED, or the signal's reason.
+ * CONTROL_DIRECTORY_UNSAFE, UDP_BIND_FAILED, TRACE_FILE_REFUSED, USAGE, or the signal's reason.
  */
 export async function openTunnel(source: ConfigSource, options: TunnelOptions = {}): Promise<Tunnel> {
   const { signal } = options
   signal?.throwIfAborted()
+  checkCongestion(options.congestion)
   const warnings: string[] = []
   const config = await loadConfig(source, message => warnings.push(message))
   const privateKey = choosePrivateKey(config, options.privateKey)
@@ -53,6 +55,11 @@ export async function openTunnel(source: ConfigSource, options: TunnelOptions = 
     await claim.release()
     throw error
   }
+}
+
+function checkCongestion(name: unknown): void {
+  if (name === undefined || isCongestionControlName(name)) return
+  throw new TunnelError('USAGE', `congestion: ${listCongestionControls()} was expected, not ${String(name)}`)
 }
 
 function choosePrivateKey(config: Config, given: string | undefined): Uint8Array {

@@ -1,9 +1,13 @@
 // One ICMP or ICMPv6 echo through the tunnel, as a promise with Node's error codes.
 import { formatAddress, type IpAddress } from '../core/base/address.js'
+import { usageError } from './socket-error.js'
 import type { StackPort } from './stack-port.js'
 
 /** How long an answer is waited for by default, ms. */
 const defaultPingTimeout = 10_000
+const maxTimeout = 0x7fffffff
+/** What an IPv4 packet carries beside its header and ICMP's. */
+const maxSize = 65_507
 
 export interface PingOptions {
   /** Bytes of payload, 56 by default as ping(8) has it. */
@@ -24,6 +28,8 @@ export interface PingResult {
 
 export function ping(port: StackPort, host: string, options: PingOptions): Promise<PingResult> {
   const { signal, timeout = defaultPingTimeout, size = 56 } = options
+  check('timeout', timeout, Number.MIN_VALUE, maxTimeout)
+  check('size', size, 0, maxSize)
   return new Promise((resolve, reject) => {
     signal?.throwIfAborted()
     const [address] = port.lookup(host) as [IpAddress]
@@ -44,6 +50,14 @@ export function ping(port: StackPort, host: string, options: PingOptions): Promi
     signal?.addEventListener('abort', onAbort)
     port.changed()
   })
+}
+
+function check(name: string, value: unknown, least: number, most: number): void {
+  if (typeof value !== 'number') {
+    throw usageError('ERR_INVALID_ARG_TYPE', `The "${name}" option must be of type number`, TypeError)
+  }
+  if (value >= least && value <= most && (name !== 'size' || Number.isInteger(value))) return
+  throw usageError('ERR_OUT_OF_RANGE', `The value of "${name}" is out of range. Received ${value}`, RangeError)
 }
 
 function pingError(code: string, address: IpAddress): Error {

@@ -38,8 +38,10 @@ export interface TunnelListenOptions {
 export interface DroppedConnection {
   localAddress: string
   localPort: number
+  localFamily: 'IPv4' | 'IPv6'
   remoteAddress: string
   remotePort: number
+  remoteFamily: 'IPv4' | 'IPv6'
 }
 
 interface TunnelServerEvents {
@@ -222,10 +224,14 @@ function readListenArguments(args: unknown[]): TunnelListenOptions {
 }
 
 function describe({ localAddress, localPort, remoteAddress, remotePort }: TcpConnection): DroppedConnection {
+  const local = addressInfo(localAddress, localPort)
+  const remote = addressInfo(remoteAddress, remotePort)
   return {
-    localAddress: addressInfo(localAddress, localPort).address,
+    localAddress: local.address,
     localPort,
-    remoteAddress: addressInfo(remoteAddress, remotePort).address,
+    localFamily: local.family,
+    remoteAddress: remote.address,
     remotePort,
+    remoteFamily: remote.family,
   }
 }

@@ -7,6 +7,7 @@ import { ConnectionStream } from './connection-stream.js'
 import { type AddressInfo, addressFamily, addressInfo, Dial, type TunnelConnectOptions } from './dial.js'
 import { checkTimeout, ioError, type SocketError, usageError } from './socket-error.js'
 import type { ConnectionEvents } from './socket-events.js'
+import type { TunnelSocketOptions } from './socket-options.js'
 import type { StackPort } from './stack-port.js'
 
 /** A slab of the stack fills it; net's own 16 KiB would push back four times a slab. */
@@ -16,25 +17,18 @@ const longestTimeout = 2 ** 31 - 1
 /** How long Linux waits before it probes an idle connection, ms: `setKeepAlive(true)` without a delay. */
 const defaultKeepAliveDelay = 7_200_000
 
-export interface TunnelSocketOptions {
-  /** Keep the own side open when the other has ended; false by default, as in net. */
-  allowHalfOpen?: boolean | undefined
-  /** Destroys the socket when aborted, before it is connected or after. */
-  signal?: AbortSignal | undefined
-  noDelay?: boolean | undefined
-  keepAlive?: boolean | undefined
-  /** ms. */
-  keepAliveInitialDelay?: number | undefined
-  /** Bytes buffered each way before push-back, 64 KiB by default. */
-  highWaterMark?: number | undefined
-}
+export type { TunnelSocketOptions } from './socket-options.js'
 
 /** Told when a socket that it accepted is gone. */
 export interface SocketParent {
   handleSocketGone(): void
 }
 
-/** See {@link https://nodejs.org/api/net.html#class-netsocket}. Only Nagle's delay differs: it is off by default. */
+/**
+ * See {@link https://nodejs.org/api/net.html#class-netsocket}. What differs: Nagle's delay is off by default; the addresses
+ * stay readable after 'close'; a reset behind the other's end is told at once; a signal aborted before connect() keeps the
+ * socket closed; and TLS, where a side is to answer after the other's end, wants `allowHalfOpen`.
+ */
 export class TunnelSocket extends ConnectionStream {
   /** As set by {@link TunnelSocket.setTimeout}, ms. */
   timeout: number | undefined = undefined
@@ -83,12 +77,13 @@ export class TunnelSocket extends ConnectionStream {
     const listener = typeof second === 'function' ? second : third
     const dial = new Dial(this.stackPort, options, this)
     if (this.destroyed) {
-      // As in net, a closed socket may be used again; one that was aborted stays so.
-      if (!this.closeEmitted || this.#signal?.aborted) return this
+      // As in net, a destroyed socket may be used again; one that was aborted stays so.
+      if (this.#signal?.aborted) return this
       this.revive()
     }
     if (listener !== undefined) this.once('connect', listener)
-    if (this.connecting || this.connection !== undefined) return this.destroy(ioError('EISCONN', 'connect'))
+    if (this.connecting) return this.destroy(ioError('EALREADY', 'connect'))
+    if (this.connection !== undefined) return this.destroy(ioError('EISCONN', 'connect'))
     this.connecting = true
     this.#dial = dial
     this.#hold()
@@ -152,7 +147,7 @@ export class TunnelSocket extends ConnectionStream {
   override write(chunk: unknown, callback?: (error?: Error | null) => void): boolean
   override write(chunk: unknown, encoding?: BufferEncoding, callback?: (error?: Error | null) => void): boolean
   override write(chunk: unknown, second?: unknown, third?: (error?: Error | null) => void): boolean {
-    if (this.writableEnded && this.readableEnded && !this.allowHalfOpen && !this.destroyed) {
+    if (this.writableEnded && this.readableEnded && !this.allowHalfOpen) {
       const error = usageError('EPIPE', 'This socket has been ended by the other party')
       const callback = typeof second === 'function' ? second : third
       if (callback !== undefined) process.nextTick(callback, error)
@@ -169,9 +164,10 @@ export class TunnelSocket extends ConnectionStream {
     else this.once('finish', this.destroy)
   }
 
-  /** Closes with a RST; a dial under way is given up. */
+  /** Closes with a RST; a dial under way is awaited first. */
   resetAndDestroy(): this {
-    if (this.pending && !this.connecting) return this.destroy(usageError('ERR_SOCKET_CLOSED', 'Socket is closed'))
+    if (this.connecting) return this.once('connect', this.resetAndDestroy)
+    if (this.pending) return this.destroy(usageError('ERR_SOCKET_CLOSED', 'Socket is closed'))
     this.resetting = true
     return this.destroy()
   }

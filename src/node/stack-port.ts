@@ -4,7 +4,7 @@ import type { Stack } from '../core/netstack/stack.js'
 import type { TunnelError } from '../errors.js'
 
 export interface StackPort {
-  readonly stack: Pick<Stack, 'connect' | 'listen' | 'bindUdp' | 'ping' | 'mtu'>
+  readonly stack: Pick<Stack, 'connect' | 'listen' | 'bindUdp' | 'ping' | 'mtu' | 'ownAddresses'>
   /** Monotonic ms, the stack's clock. */
   now(): number
   /** After any call of the stack that may have produced output or moved a deadline: the loop takes a turn soon. */

@@ -7,15 +7,18 @@ import type { Config } from '../core/config/config.js'
 import { singleAddresses } from '../core/config/draft.js'
 import { Host } from '../core/host/host.js'
 import { slotSizeFor } from '../core/host/slot-size.js'
+import type { CongestionControlName } from '../core/netstack/congestion-control.js'
 import type { StackLimits } from '../core/netstack/limits.js'
 import type { Timers } from '../core/wireguard/constants.js'
 import type { DeviceEvent, DeviceLimits } from '../core/wireguard/device.js'
+import type { Peer } from '../core/wireguard/peer.js'
 import { TunnelError } from '../errors.js'
 import type { KeyClaims } from './claims.js'
 import { createClock } from './clock.js'
 import { random } from './crypto/random.js'
 import { type CryptoName, selectCrypto, withCrypto } from './crypto/select.js'
-import { DatagramSocket } from './datagram.js'
+import { type DatagramOptions, DatagramSocket } from './datagram.js'
+import type { RemoteInfo } from './datagram-settings.js'
 import type { TunnelConnectOptions } from './dial.js'
 import { type EndpointEnvironment, systemResolver } from './endpoints.js'
 import { LiveChanges } from './live-changes.js'
@@ -53,6 +56,11 @@ export interface TunnelOptions extends TraceOptions {
    * by default, and `stats()` says which.
    */
   crypto?: CryptoName
+  /**
+   * How TCP decides what a path carries. `bbr`, the default, measures it and holds long and lossy paths; `cubic` fills its
+   * queue until something is lost.
+   */
+  congestion?: CongestionControlName
   /** The family of addresses that an endpoint's name is resolved to; both by default. */
   family?: 4 | 6
   /** The local address that the UDP socket is bound to; all by default. */
@@ -138,6 +146,8 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
       addresses: config.interface.addresses,
       mtu,
       now: now(),
+      ...(options.memoryBytes !== undefined && { memoryBytes: options.memoryBytes }),
+      ...(options.congestion !== undefined && { congestion: options.congestion }),
       ...(options.timers && { timers: options.timers }),
       ...(options.deviceLimits && { deviceLimits: options.deviceLimits }),
       ...(options.stackLimits && { stackLimits: options.stackLimits }),
@@ -149,6 +159,9 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
         },
         report: event => {
           if (tunnel !== undefined) tunnel.#handleEvent(event)
+        },
+        reportMtu: (peer, mtu) => {
+          if (tunnel !== undefined) tunnel.#warnOfMtu(peer, mtu)
         },
       },
     })
@@ -276,7 +289,7 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
     this.#received++
     this.#routes.heard()
     const genuine = this.#host.handleDatagram(slot, length, source, this.#now())
-    this.#loop.changed()
+    this.#loop.received()
     return genuine
   }
 
@@ -298,6 +311,14 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
       const label = this.#book.label(record)
       this.warn(`the session with ${label} keeps being taken over: another host probably uses this private key`)
     }
+  }
+
+  #warnOfMtu(peer: Peer, mtu: number): void {
+    const record = this.#book.get(peer)
+    const label = record === undefined ? 'a peer' : this.#book.label(record)
+    this.warn(
+      `packets over ${mtu} bytes do not pass to ${label}: path MTU set to ${mtu}; set MTU = ${mtu} under [Interface]`,
+    )
   }
 
   /** @internal Emits a 'warning' once there was time to listen for it; to the process where nobody listens. */
@@ -445,10 +466,14 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
       : new TunnelServer(this.#port, first ?? {}, second)
   }
 
-  /** A UDP socket on the tunnel's own addresses. */
-  createSocket(): DatagramSocket {
+  /** A UDP socket on the tunnel's own addresses, of both families without a type. `onMessage` hears each message. */
+  createSocket(
+    options: DatagramOptions | 'udp4' | 'udp6' = {},
+    onMessage?: (message: Buffer, from: RemoteInfo) => void,
+  ): DatagramSocket {
     this.#mustBeOpen()
-    return new DatagramSocket(this.#port)
+    const socket = new DatagramSocket(this.#port, options)
+    return onMessage === undefined ? socket : socket.on('message', onMessage)
   }
 
   /** One ICMP echo. Rejects with Node's codes (ETIMEDOUT, EHOSTUNREACH) or UNKNOWN_HOST. */

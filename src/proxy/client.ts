@@ -21,50 +21,49 @@ export interface ConnectionRecord {
   readonly duration: number
 }
 
-export interface ClientOptions {
-  readonly client: Socket
-  readonly target: Target
+/** What a way in does for each of its clients. */
+export interface ClientService {
   readonly dial: Dialer
   /** A client that ends before it was answered has left; else it may just have nothing to say. */
   readonly endMeansGone: boolean
   /** The target stands: the last word to the client before the relay. */
-  connected(far: RelaySocket): void
+  connected(client: Socket, far: RelaySocket): void
   /** It does not; the client is still there and is ended by whoever is told. */
-  failed(failure: DialFailure): void
+  failed(client: Socket, failure: DialFailure): void
   over(record: ConnectionRecord): void
 }
 
 /** `client` is paused and has a listener for 'error'. */
-export async function serveClient(options: ClientOptions): Promise<void> {
-  const { client, target, connected, failed, over } = options
+export async function serveClient(client: Socket, target: Target, service: ClientService): Promise<void> {
   const from = { host: client.remoteAddress ?? '', port: client.remotePort ?? 0 }
   const traffic = { sent: 0, received: 0 }
   const began = performance.now()
   const tell = (result: ConnectionResult, error?: unknown) => {
     const duration = performance.now() - began
-    over({ client: from, target, result, ...traffic, duration, ...(error !== undefined && { error }) })
+    service.over({ client: from, target, result, ...traffic, duration, ...(error !== undefined && { error }) })
   }
-  const gone = new AbortController()
-  let far: RelaySocket
+  let far: RelaySocket | undefined
   try {
-    far = await dialFor(options, gone)
+    far = await dialFor(client, target, service)
   } catch (error) {
-    if (gone.signal.aborted) {
-      client.destroy()
-      tell('gone')
-      return
-    }
     const failure = dialFailure(error)
-    failed(failure)
+    service.failed(client, failure)
     tell(failure, error)
     return
   }
-  connected(far)
+  if (far === undefined) {
+    client.destroy()
+    tell('gone')
+    return
+  }
+  service.connected(client, far)
   relay(client, far, traffic, error => tell(error === undefined ? 'done' : 'cut', error))
 }
 
-async function dialFor(options: ClientOptions, gone: AbortController): Promise<RelaySocket> {
-  const { client, target, dial, endMeansGone } = options
+/** Undefined if the client left meanwhile. */
+async function dialFor(client: Socket, target: Target, service: ClientService): Promise<RelaySocket | undefined> {
+  const { dial, endMeansGone } = service
+  const gone = new AbortController()
   const leave = () => gone.abort(new Error('the client left'))
   if (client.destroyed) leave()
   client.once('close', leave)
@@ -72,9 +71,12 @@ async function dialFor(options: ClientOptions, gone: AbortController): Promise<R
   try {
     gone.signal.throwIfAborted()
     const far = await dial(target, gone.signal)
-    if (gone.signal.aborted) far.destroy()
-    gone.signal.throwIfAborted()
-    return far
+    if (!gone.signal.aborted) return far
+    far.destroy()
+    return undefined
+  } catch (error) {
+    if (gone.signal.aborted) return undefined
+    throw error
   } finally {
     client.off('close', leave)
     client.off('end', leave)

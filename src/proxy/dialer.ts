@@ -49,9 +49,12 @@ export function createDialer(connect: (options: Target & { allowHalfOpen: true }
       socket.once('connect', connected)
       socket.once('close', closed)
       // It stays: an error between 'connect' and the relay's first listener is found there as `errored`.
-      socket.on('error', () => {})
+      socket.on('error', ignore)
     })
 }
+
+/** For 'error' of a socket whose 'close' says enough. Shared: a closure would keep what it can see as long as the connection. */
+export function ignore(): void {}
 
 /** Why a dial failed, as far as the ways in tell their clients. */
 export type DialFailure =

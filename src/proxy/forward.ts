@@ -1,7 +1,7 @@
 // A local port that leads to one target: `-L`. The client knows nothing of it, so a failed dial is a RST.
 import type { Socket } from 'node:net'
-import { type ConnectionRecord, serveClient } from './client.js'
-import type { Dialer, Target } from './dialer.js'
+import { type ClientService, type ConnectionRecord, serveClient } from './client.js'
+import { type Dialer, ignore, type Target } from './dialer.js'
 import { type LocalAddress, listenLocally } from './listener.js'
 
 export interface ForwardLimits {
@@ -35,21 +35,21 @@ export async function startForward(options: ForwardOptions): Promise<Forward> {
   const { host, port, target, dial, onError, onConnection } = options
   const { maxConnections } = { ...defaultForwardLimits, ...options.limits }
 
+  const service: ClientService = {
+    dial,
+    endMeansGone: false,
+    connected: () => {},
+    failed: client => client.resetAndDestroy(),
+    over(record) {
+      if ('error' in record && record.result !== 'cut') onError?.(record.error, target)
+      onConnection?.(record)
+    },
+  }
+
   function accept(client: Socket): void {
-    client.on('error', () => {})
+    client.on('error', ignore)
     client.pause()
-    void serveClient({
-      client,
-      target,
-      dial,
-      endMeansGone: false,
-      connected: () => {},
-      failed: () => client.resetAndDestroy(),
-      over: record => {
-        if ('error' in record && record.result !== 'cut') onError?.(record.error, target)
-        onConnection?.(record)
-      },
-    })
+    void serveClient(client, target, service)
   }
 
   const listener = await listenLocally({ host, port, maxConnections, accept, dropped: () => {} })

@@ -30,9 +30,12 @@ export async function listenLocally(options: LocalListenerOptions): Promise<Loca
   const open = new Set<Socket>()
   const server = createServer({ allowHalfOpen: true, noDelay: true }, socket => {
     open.add(socket)
-    socket.once('close', () => open.delete(socket))
+    socket.on('close', forget)
     accept(socket)
   })
+  function forget(this: Socket): void {
+    open.delete(this)
+  }
   server.maxConnections = maxConnections
   server.on('drop', dropped)
   await listening(server, host, port)

@@ -1,8 +1,8 @@
 // A SOCKS5 server on a local port (RFC 1928): negotiates with each client, dials for it and relays.
 import type { Socket } from 'node:net'
 import { TunnelError } from '../errors.js'
-import { type ConnectionRecord, serveClient } from './client.js'
-import type { Dialer, DialFailure, RelaySocket, Target } from './dialer.js'
+import { type ClientService, type ConnectionRecord, serveClient } from './client.js'
+import { type Dialer, type DialFailure, ignore, type RelaySocket, type Target } from './dialer.js'
 import { isLoopback, type LocalAddress, listenLocally } from './listener.js'
 import { formatReply, type ReplyCode, replyCode, Socks5Negotiation } from './socks5.js'
 
@@ -95,36 +95,32 @@ export async function startSocks5(options: Socks5Options): Promise<Socks5Server>
     )
   }
 
-  function accept(client: Socket): void {
-    counters.accepted++
-    client.on('error', () => {})
-    negotiate(client, limits, outcome => {
-      if (typeof outcome === 'object') serve(client, outcome)
-      else counters[outcome]++
-    })
+  const service: ClientService = {
+    dial,
+    endMeansGone: true,
+    connected(client, far) {
+      counters.connected++
+      client.write(formatReply(replyCode.succeeded, boundAddress(far)))
+    },
+    failed: (client, failure) => sendAway(client, formatReply(replyOf[failure]), limits.lingerTimeout),
+    over(record) {
+      counters.sent += record.sent
+      counters.received += record.received
+      if (record.result === 'gone') counters.gone++
+      else if (record.result !== 'done' && record.result !== 'cut') {
+        counters.failed++
+        onError?.(record.error, record.target)
+      }
+      onConnection?.(record)
+    },
   }
 
-  function serve(client: Socket, target: Target): void {
-    void serveClient({
-      client,
-      target,
-      dial,
-      endMeansGone: true,
-      connected: far => {
-        counters.connected++
-        client.write(formatReply(replyCode.succeeded, boundAddress(far)))
-      },
-      failed: failure => sendAway(client, formatReply(replyOf[failure]), limits.lingerTimeout),
-      over: record => {
-        counters.sent += record.sent
-        counters.received += record.received
-        if (record.result === 'gone') counters.gone++
-        else if (record.result !== 'done' && record.result !== 'cut') {
-          counters.failed++
-          onError?.(record.error, target)
-        }
-        onConnection?.(record)
-      },
+  function accept(client: Socket): void {
+    counters.accepted++
+    client.on('error', ignore)
+    negotiate(client, limits, outcome => {
+      if (typeof outcome === 'object') void serveClient(client, outcome, service)
+      else counters[outcome]++
     })
   }
 

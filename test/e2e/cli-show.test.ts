@@ -1,5 +1,6 @@
 // `up --uapi` and `show`, without root and without wg.
-import { existsSync, statSync } from 'node:fs'
+import { once } from 'node:events'
+import { existsSync, readFileSync, statSync, unlinkSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -7,7 +8,7 @@ import { describe, expect, it } from 'vitest'
 import { openGateway, run, saying, scratch, silentConf, start } from './cli-support.js'
 
 describe('show', () => {
-  it('prints a tunnel by its socket, by its process, and the one that was changed by the socket', async () => {
+  it('prints a tunnel by its socket, by its process, and the one that was changed by the socket (W28)', async () => {
     const { conf, directory, tunnel: gateway } = await openGateway()
     const path = join(directory, 'uapi.sock')
     const up = start(['up', '-c', conf, '--uapi', path], directory)
@@ -48,6 +49,49 @@ describe('show', () => {
 })
 
 describe('up', () => {
+  it('without any [Peer] waits for those that set=1 brings (W28)', async () => {
+    const { conf, directory, tunnel: gateway } = await openGateway()
+    const [empty] = readFileSync(conf, 'utf8').split('[Peer]')
+    writeFileSync(conf, empty as string)
+    const path = join(directory, 'uapi.sock')
+    const up = start(['up', '-c', conf, '--uapi', path], directory)
+    expect(await saying(up, /the tunnel stands/)).toContain('it has no peers yet')
+    const publicKey = Buffer.from(gateway.publicKey, 'base64').toString('hex')
+    const peer = `public_key=${publicKey}\nendpoint=127.0.0.1:${gateway.port}\nallowed_ip=10.7.0.1/32\n`
+    const client = connect({ path, allowHalfOpen: true })
+    const called = once(gateway, 'handshake')
+    client.end(`set=1\n${peer}persistent_keepalive_interval=25\n\n`)
+    expect(await text(client)).toBe('errno=0\n\n')
+    await called
+    expect((await run(['show', path], directory)).stdout).toContain('  latest handshake: ')
+    up.process.kill('SIGTERM')
+    expect(await up.finished).toMatchObject({ code: 0 })
+  })
+
+  it.each([
+    ['up', []],
+    ['nc', ['web1', '22']],
+  ])('or nc, without any [Peer] and without a way to add one, is told so: %s', async (command, args) => {
+    const { conf, directory } = await openGateway()
+    writeFileSync(conf, readFileSync(conf, 'utf8').split('[Peer]')[0] as string)
+    expect(await run([command, '-c', conf, ...args], directory)).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/no \[Peer\] section: add one .*\(CONFIG_INVALID\)/),
+    })
+  })
+
+  it('ends at once when its socket is removed, even while it waits for the first handshake (W28)', async () => {
+    const directory = scratch()
+    const path = join(directory, 'uapi.sock')
+    const up = start(['up', '-c', silentConf(directory), '--uapi', path, '--timeout', '0'], directory)
+    await saying(up, /configured by/)
+    unlinkSync(path)
+    expect(await up.finished).toMatchObject({
+      code: 0,
+      stderr: expect.stringContaining(`${path} was removed, the tunnel is closed`),
+    })
+  })
+
   it.each([
     [['--name', 'a/b'], 2, "is no interface's name"],
     [['--name', 'wg0', '--uapi', 'x'], 2, 'cannot be used with'],

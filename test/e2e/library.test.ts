@@ -265,6 +265,10 @@ describe('failing well', () => {
     const text = `[Interface]\nAddress = 10.7.0.9/32\n[Peer]\nPublicKey = ${newKeyPair().publicKey}\nAllowedIPs = 10.7.0.0/24\n`
     await expect(openTunnel({ text })).rejects.toMatchObject({ code: 'CONFIG_NO_PRIVATE_KEY' })
     await expect(openTunnel({ text }, { privateKey: 'nonsense' })).rejects.toMatchObject({ code: 'CONFIG_INVALID' })
+    await expect(openTunnel({ text }, { congestion: 'reno' as 'bbr' })).rejects.toMatchObject({
+      code: 'USAGE',
+      message: 'congestion: bbr or cubic was expected, not reno',
+    })
   })
 
   it('keys show in nothing that is printed', async () => {

@@ -45,7 +45,7 @@ async function alone(peers = '', privateKey = newKeyPair().privateKey): Promise<
 
 const hexOf = (key: string) => Buffer.from(key, 'base64').toString('hex')
 
-describe('26: a tunnel whose private key changes', () => {
+describe('a tunnel whose private key changes', () => {
   it('keeps its connections', async () => {
     const pair = await pairWithEcho()
     const socket = await connectEcho(pair)
@@ -72,7 +72,7 @@ describe('26: a tunnel whose private key changes', () => {
     expect((await alone('', former)).closed).toBe(false)
   })
 
-  it('loses a peer that has that key, and the same key again changes nothing', async () => {
+  it('loses a peer that has that key, and the same key again changes nothing (W26)', async () => {
     const pair = await pairWithEcho()
     const socket = await connectEcho(pair)
     const { privateKey, publicKey } = newKeyPair()
@@ -87,7 +87,7 @@ describe('26: a tunnel whose private key changes', () => {
 })
 
 describe('a tunnel that moves to another port', () => {
-  it('28: keeps its connections: the peer follows', async () => {
+  it('keeps its connections: the peer follows (W24) (W28)', async () => {
     const pair = await pairWithEcho()
     const socket = await connectEcho(pair)
     await echoes(socket, 'before')
@@ -168,8 +168,8 @@ describe('setPeer', () => {
   })
 })
 
-describe('28: set=1 on a running tunnel', () => {
-  it('adds, changes and removes peers, and leaves sessions of others alone', async () => {
+describe('set=1 on a running tunnel', () => {
+  it('adds, changes and removes peers, and leaves sessions of others alone (W28)', async () => {
     const pair = await pairWithEcho()
     const socket = await connectEcho(pair)
     await echoes(socket, 'before')
@@ -189,7 +189,7 @@ describe('28: set=1 on a running tunnel', () => {
     expect(pair.runner.stats().device.initiationsSent).toBe(1)
   })
 
-  it('with an error changes nothing, not even what stands before it', async () => {
+  it('with an error changes nothing, not even what stands before it (W28)', async () => {
     const tunnel = await alone()
     const before = tunnel.port
     const peer = `public_key=${hexOf(newKeyPair().publicKey)}`
@@ -197,7 +197,7 @@ describe('28: set=1 on a running tunnel', () => {
     expect([tunnel.port, tunnel.peers()]).toEqual([before, []])
   })
 
-  it('listen_port=0 and fwmark=0 succeed; a mark and a port in use do not', async () => {
+  it('listen_port=0 and fwmark=0 succeed; a mark and a port in use do not (W28)', async () => {
     const tunnel = await alone()
     const other = await alone()
     const ask = uapiOf(tunnel)
@@ -208,7 +208,7 @@ describe('28: set=1 on a running tunnel', () => {
     expect(await ask(`set=1\nlisten_port=${other.port}`)).toBe('errno=-98\n\n')
   })
 
-  it('changes the private key, takes it away, and ignores a peer with our own', async () => {
+  it('changes the private key, takes it away, and ignores a peer with our own (W26) (W28)', async () => {
     const tunnel = await alone()
     const ask = uapiOf(tunnel)
     const { privateKey, publicKey } = newKeyPair()
@@ -219,7 +219,7 @@ describe('28: set=1 on a running tunnel', () => {
     expect([tunnel.publicKey, await ask('get=1')]).toEqual(['', expect.not.stringContaining('private_key')])
   })
 
-  it('27: an endpoint that is one of its name keeps the name; another replaces it', async () => {
+  it('an endpoint that is one of its name keeps the name; another replaces it (W27) (W28)', async () => {
     const { publicKey } = newKeyPair()
     const tunnel = await alone(`[Peer]\nPublicKey = ${publicKey}\nAllowedIPs = 10.7.0.1/32\nEndpoint = localhost:9\n`)
     await expect.poll(() => tunnel.peers()[0]?.endpoint).toBeDefined()
@@ -236,8 +236,8 @@ describe('28: set=1 on a running tunnel', () => {
   })
 })
 
-describe.runIf(process.platform === 'linux')('29: an ICMP error', () => {
-  it('lets ready() say that nothing listens there, and ends no session that comes later', async () => {
+describe.runIf(process.platform === 'linux')('an ICMP error', () => {
+  it('lets ready() say that nothing listens there, and ends no session that comes later (W29)', async () => {
     const probe = createSocket('udp4').bind(0, '127.0.0.1')
     await once(probe, 'listening')
     const { port } = probe.address()

@@ -66,7 +66,12 @@ function inMemory(input: Uint8Array, read: (length: number) => string): string {
 
 function readPacket(length: number): string {
   const drop = parseIp(memory, offset, length, ip)
+  if (drop === 'ipOption' || drop === 'ipRouting') {
+    if (ip.version === 6 && ip.problem >= 0) within('the problem', offset + ip.problemAt, 1, length)
+    return `${drop} ${ip.version}`
+  }
   if (drop !== undefined) return drop
+  within('what names the protocol', offset + ip.protocolAt, 1, length)
   within('the payload', ip.payload, ip.payloadLength, length)
   const kind = `${ip.version}${ip.fragment ? ' fragment' : ''}`
   if (ip.fragment) return kind

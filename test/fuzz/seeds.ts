@@ -14,6 +14,7 @@ import {
 import { serialiseKeyLog } from '../../src/core/wire/key-log.js'
 import { serialiseCapturedPacket, serialiseCaptureHeader } from '../../src/core/wire/pcapng.js'
 import { serialiseCookieReply, serialiseInitiation, serialiseResponse } from '../../src/core/wire/wireguard.js'
+import { fragmentsOf } from '../support/fragments.js'
 
 const memory = createPacketMemory(new ArrayBuffer(4096), 2048)
 const here = { 4: Uint8Array.of(10, 7, 0, 1), 6: Uint8Array.from([0xfd, 7, ...new Array(13).fill(0), 1]) }
@@ -94,6 +95,10 @@ export const packetSeeds: readonly Uint8Array[] = [
   packetOf(4, protocolIcmp, unreachable, 2),
   packetOf(6, protocolIcmpv6, tooBig6, 2),
   packetOf(6, 0, Uint8Array.from([...extensions, ...datagram]), -1),
+  // Options that ask to be understood, and a routing header that ends here.
+  packetOf(6, 60, Uint8Array.from([...hex('11 00 c204 00000100'), ...datagram]), -1),
+  packetOf(6, 43, Uint8Array.from([...hex('11 00 0400 00000000'), ...datagram]), -1),
+  ...([4, 6] as const).flatMap(version => fragmentsOf(packetOf(version, protocolUdp, datagram, 6), 8)),
 ]
 
 const fill = (length: number, byte: number) => new Uint8Array(length).fill(byte)

@@ -1,10 +1,18 @@
 // Two TCP/IP stacks on a virtual clock that talk to each other, and somebody in their tunnel who changes segments and mends
 // their checksums: a hostile peer. One step is one act; what must hold is checked after each.
-import { parseAddress } from '../../src/core/base/address.js'
+import { parseAddress, parsePrefix } from '../../src/core/base/address.js'
 import { createPacketMemory } from '../../src/core/base/packet-memory.js'
-import { packetHeadroom, Stack, type TcpConnection, type TcpEvents } from '../../src/core/netstack/stack.js'
+import {
+  type ForwardHandlers,
+  packetHeadroom,
+  Stack,
+  type TcpConnection,
+  type TcpEvents,
+  type UdpSocket,
+} from '../../src/core/netstack/stack.js'
 import { createIpHeader, parseIp } from '../../src/core/wire/ip.js'
 import { createSeededRandom } from '../../src/testing/random.js'
+import { fragmentsOf } from '../support/fragments.js'
 import { createMutator } from './mutate.js'
 import { checksumOffsets, packetSeeds, sealPacket } from './seeds.js'
 
@@ -35,6 +43,7 @@ export function createStackFuzz(seed: number): StackFuzz {
   let now = 1000
   const history: Uint8Array[] = [...packetSeeds]
   const wire: [to: () => Host, packet: Uint8Array][] = []
+  const socketOf = new Map<Stack, UdpSocket>()
   const hosts: readonly [Host, Host] = [createHost(1), createHost(2)]
 
   function createHost(number: 1 | 2): Host {
@@ -53,7 +62,18 @@ export function createStackFuzz(seed: number): StackFuzz {
       route: (bytes, offset) => (bytes[offset] === 10 || bytes[offset] === 0xfd ? 1 : -1),
       pathReady: () => true,
       wakePath: () => {},
-      limits: { connections: 64, timeWait: 32, orphans: 16, backlog: 8, maxSendBuffer: 65536, maxReceiveBuffer: 65536 },
+      limits: {
+        fragmentBytes: 40_000,
+        forwardPending: 8,
+        forwardFlows: 8,
+        forwardEchoes: 4,
+        connections: 64,
+        timeWait: 32,
+        orphans: 16,
+        backlog: 8,
+        maxSendBuffer: 65536,
+        maxReceiveBuffer: 65536,
+      },
       sink: {
         sendPacket(slot, offset, length) {
           const packet = memory.u8.slice(offset, offset + length)
@@ -79,8 +99,34 @@ export function createStackFuzz(seed: number): StackFuzz {
       connections.add(connection)
       return ownerOf(host, () => connection)
     })
-    stack.bindUdp({ port: 53 }, { message: () => {}, error: () => {} })
+    socketOf.set(stack, stack.bindUdp({ port: 53 }, { message: () => {}, error: () => {} }))
+    stack.forward({ prefixes: [parsePrefix('10.8.0.0/16')!, parsePrefix('fd08::/16')!] }, handlersOf(host))
     return host
+  }
+
+  /** A forwarder that says anything, at once or never. */
+  function handlersOf(host: Host): ForwardHandlers {
+    const refusal = () => pick(['refused', 'host-unreachable', 'prohibited', 'drop'] as const)
+    return {
+      tcp(request) {
+        if (chance(0.3)) request.refuse(refusal(), now)
+        else if (chance(0.7))
+          request.accept(connection => {
+            host.connections.add(connection)
+            return ownerOf(host, () => connection)
+          }, now)
+      },
+      udp(request) {
+        if (chance(0.3)) request.refuse(refusal(), now)
+        else if (chance(0.7)) {
+          const flow = request.accept({ message: bytes => flow?.send(bytes, now), error() {}, closed() {} }, now)
+        }
+      },
+      echo(request) {
+        if (chance(0.3)) request.refuse(refusal(), now)
+        else if (chance(0.7)) request.answer(now)
+      },
+    }
   }
 
   function ownerOf(host: Host, connection: () => TcpConnection): TcpEvents {
@@ -123,7 +169,8 @@ export function createStackFuzz(seed: number): StackFuzz {
     connect(host) {
       if (host.connections.size >= mostConnections) return
       const far = 3 - host.number
-      const address = parseAddress(chance(0.5) ? `10.7.0.${far}` : `fd07::${far}`)!
+      const net = chance(0.7) ? 7 : 8
+      const address = parseAddress(chance(0.5) ? `10.${net}.0.${far}` : `fd0${net}::${far}`)!
       let connection: TcpConnection
       connection = host.stack.connect(
         { address, port: chance(0.9) ? 80 : 81, timeout: 5000 },
@@ -131,6 +178,21 @@ export function createStackFuzz(seed: number): StackFuzz {
         now,
       )
       host.connections.add(connection)
+    },
+    send(host) {
+      const far = 3 - host.number
+      const net = chance(0.7) ? 7 : 8
+      const address = parseAddress(chance(0.5) ? `10.${net}.0.${far}` : `fd0${net}::${far}`)!
+      const size = random.integer(chance(0.3) ? 9000 : 1400)
+      if (chance(0.2)) host.stack.ping(address, { size, timeout: 1000 }, () => {}, now)
+      else socketOf.get(host.stack)!.send(new Uint8Array(size), address, chance(0.8) ? 53 : 54, now)
+    },
+    /** A packet comes in fragments, perhaps with one of another between them. */
+    fragment(host) {
+      const size = 8 * (1 + random.integer(40))
+      const parts = fragmentsOf(pick(history), size, random.integer(4))
+      for (const part of parts.slice(0, 64))
+        if (chance(0.9)) host.receive(chance(0.1) ? mutate(part, history).slice(0, 1600) : part)
     },
     write(host) {
       for (const connection of host.connections)
@@ -194,7 +256,8 @@ export function createStackFuzz(seed: number): StackFuzz {
 
   function check(): void {
     for (const { stack } of hosts) {
-      const { connections, timeWait, orphans } = stack.stats()
+      const { connections, timeWait, orphans, fragmentBytes } = stack.stats()
+      if (fragmentBytes > 40_000) throw new Error(`${fragmentBytes} bytes of fragments`)
       if (connections > 64 || timeWait > 32 || orphans > 16)
         throw new Error(`${connections} connections, ${timeWait} in TIME-WAIT, ${orphans} orphans`)
     }
@@ -229,7 +292,15 @@ export function createStackFuzz(seed: number): StackFuzz {
       }
       for (const { stack } of hosts) {
         const left = stack.stats()
-        if (left.connections + left.timeWait + left.orphans + left.slotsInUse + left.reassemblySlots > 0)
+        if (
+          left.connections +
+            left.timeWait +
+            left.orphans +
+            left.slotsInUse +
+            left.reassemblySlots +
+            left.fragmentBytes >
+          0
+        )
           throw new Error(`left behind: ${JSON.stringify(left)}`)
       }
       return sizes

@@ -12,7 +12,7 @@ describeInterop('our clock, stepped back by an hour', () => {
   })
   afterAll(() => network?.close())
 
-  it('changes nothing for a running tunnel; one that is opened then is refused until the clock is right', async () => {
+  it('changes nothing for a running tunnel; one that is opened then is refused until the clock is right (W9)', async () => {
     const link = await createLink(network, { family: 4, psk: false, initiator: 'near' })
     const args = [programFile('clock.mjs'), await installed(), link.conf]
     const output = await network.near.must(process.execPath, args, { timeout: 60_000 })

@@ -33,12 +33,14 @@ describeInterop('a transfer', () => {
     expect(rekeys).toBeGreaterThanOrEqual(3)
   }
 
-  it('lives through three rekeys of shortened sessions', () =>
+  it('lives through three rekeys of shortened sessions (W16)', () =>
     transfer(1e6, { rekeyAfterTime: 1000, rekeyTimeout: 1000 }))
 
   // 120 s each, so a bit more than six minutes for three of them.
-  it.runIf(process.env.TUNLESS_SOAK === '1')('lives through three rekeys in real time', { timeout: 600_000 }, () =>
-    transfer(payload.length / 400, {}),
+  it.runIf(process.env.TUNLESS_SOAK === '1')(
+    'lives through three rekeys in real time (W16)',
+    { timeout: 600_000 },
+    () => transfer(payload.length / 400, {}),
   )
 
   it.runIf(process.env.TUNLESS_SOAK === '1')(

@@ -38,7 +38,7 @@ async function showconf(name: string): Promise<string[]> {
     .sort()
 }
 
-describeInterop('28: wg on tunless and on wireguard-go', () => {
+describeInterop('wg on tunless and on wireguard-go', () => {
   let network: Network
   let ours: string
   let theirs: string
@@ -112,7 +112,7 @@ PublicKey = ${key(3)}
     expect(await showconf(ours)).toEqual(await showconf(theirs))
   }
 
-  it('show the same of the configuration that both were started with', async () => {
+  it('show the same of the configuration that both were started with (W28)', async () => {
     await expectSame()
     expect((await dump(ours)).length).toBe(4)
   })
@@ -139,7 +139,7 @@ PublicKey = ${key(3)}
     ['no mark', ['fwmark', '0']],
     ['another private key', ['private-key', '@private4']],
     ['the key of a peer', ['private-key', '@private3']],
-  ])('take `wg set`: %s', async (_what, args) => {
+  ])('take `wg set`: %s (W28)', async (_what, args) => {
     const words = args.map(arg => {
       if (arg === '@psk') return file('psk', psk)
       const index = Number(arg.at(-1))
@@ -149,7 +149,7 @@ PublicKey = ${key(3)}
     expect(await wg('set', 'NAME', ...words)).toBe(0)
   })
 
-  it('take `wg syncconf`, `addconf` and `setconf`', async () => {
+  it('take `wg syncconf`, `addconf` and `setconf` (W28)', async () => {
     const peers = `${somePeers().replace('25', '15').replace('10.9.0.1/32', '10.9.0.2/32').split('[Peer]').slice(0, 3).join('[Peer]')}
 [Peer]
 PublicKey = ${key(4)}
@@ -167,14 +167,14 @@ AllowedIPs = 10.7.4.0/24
     expect(await dump(ours)).toEqual(['(none)\t(none)\t51820\toff'])
   })
 
-  it('a configuration without ListenPort gets a free port, as there', async () => {
+  it('a configuration without ListenPort gets a free port, as there (W28)', async () => {
     for (const name of [ours, theirs]) {
       await must('wg', ['syncconf', name, file('port.conf', `[Interface]\nPrivateKey = ${keys[0]?.privateKey}\n`)])
       expect(Number(await must('wg', ['show', name, 'listen-port']))).not.toBe(51820)
     }
   })
 
-  it('a mark is refused: Node cannot set one', async () => {
+  it('a mark is refused: Node cannot set one (W28)', async () => {
     expect(await run('wg', ['set', ours, 'fwmark', '7'])).toMatchObject({
       code: 1,
       stderr: expect.stringContaining('not supported'),
@@ -197,7 +197,19 @@ AllowedIPs = 10.7.4.0/24
     expect((await run('wg', ['show', ours])).code).toBe(1)
   })
 
-  it('a socket that a killed tunnel left is replaced; its removal takes the tunnel down', async () => {
+  it('an interface that began without any [Peer] takes `wg addconf` (W28)', async () => {
+    const name = deviceName()
+    const own = `[Interface]\nPrivateKey = ${keys[1]?.privateKey}\nAddress = 10.7.0.3/32\n`
+    const empty = await startTunless(network, ['-c', file('empty.conf', own), '--name', name])
+    await until('an answer', async () => (await run('wg', ['show', name])).code === 0)
+    const peer = `[Peer]\nPublicKey = ${key(4)}\nAllowedIPs = 10.7.4.0/24\nEndpoint = 192.0.2.4:4\n`
+    await must('wg', ['addconf', name, file('peer.conf', peer)])
+    expect((await dump(name)).slice(1)).toEqual([`${key(4)} (none) 192.0.2.4:4 10.7.4.0/24 off`])
+    await must('rm', [socketOf(name)])
+    expect(await empty.ended()).toMatchObject({ code: 0, stderr: expect.stringContaining('was removed') })
+  })
+
+  it('a socket that a killed tunnel left is replaced; its removal takes the tunnel down (W28)', async () => {
     const conf = file(
       'ours.conf',
       `[Interface]\nPrivateKey = ${keys[0]?.privateKey}\nAddress = 10.7.0.2/32\n[Peer]\nPublicKey = ${key(1)}\n`,
@@ -253,7 +265,7 @@ describeInterop('a running tunnel', () => {
   const endpointPort = async (device: string) =>
     Number((await must('wg', ['show', device, 'endpoints'])).split(':').at(-1))
 
-  it('28: rx and tx are what the other side counts as tx and rx, and the last handshake is shown', async () => {
+  it('rx and tx are what the other side counts as tx and rx, and the last handshake is shown (W28)', async () => {
     await download({ from: network.near, url, payload })
     const transfers = async (device: string) =>
       (await must('wg', ['show', device, 'transfer'])).trim().split('\t').slice(1).map(Number)
@@ -275,7 +287,7 @@ describeInterop('a running tunnel', () => {
       await must('wg', ['set', name, 'peer', publicKey, 'remove'])
     }))
 
-  it('24: keeps a download when its own port changes in the middle: the peer roams', async () => {
+  it('keeps a download when its own port changes in the middle: the peer roams (W24) (W28)', async () => {
     await duringDownload(async () => {
       const before = await portOf(name)
       await must('wg', ['set', name, 'listen-port', '0'])
@@ -284,7 +296,7 @@ describeInterop('a running tunnel', () => {
     expect(await endpointPort(link.far.device)).toBe(await portOf(name))
   })
 
-  it("24: keeps a download when the peer's port changes in the middle: it roams", async () => {
+  it("keeps a download when the peer's port changes in the middle: it roams (W24)", async () => {
     await duringDownload(step => must('wg', ['set', link.far.device, 'listen-port', String(51_830 + step)]))
     expect(await endpointPort(name)).toBe(51_832)
     await must('wg', ['set', link.far.device, 'listen-port', '51820'])
@@ -298,7 +310,7 @@ describeInterop('a running tunnel', () => {
     ])
   })
 
-  it('30: keeps a download when the local address changes in the middle', async () => {
+  it('keeps a download when the local address changes in the middle (W24)', async () => {
     let address = network.underlay.near[4]
     await duringDownload(async step => {
       const next = `10.99.0.${20 + step}`
@@ -309,7 +321,7 @@ describeInterop('a running tunnel', () => {
     expect(await must('wg', ['show', link.far.device, 'endpoints'])).toContain(`\t${address}:`)
   })
 
-  it('26: keeps a download when its private key changes in the middle', async () => {
+  it('keeps a download when its private key changes in the middle (W26)', async () => {
     const former = (await must('wg', ['show', name, 'public-key'])).trim()
     const next = await keyPair()
     const keyFile = join(network.folder, 'next.key')
@@ -337,7 +349,7 @@ describeInterop('a running tunnel', () => {
   })
 })
 
-describeInterop('27: an endpoint given by name', () => {
+describeInterop('an endpoint given by name', () => {
   let network: Network
   let link: Link
   beforeAll(async () => {
@@ -365,7 +377,7 @@ describeInterop('27: an endpoint given by name', () => {
   }
 
   describe('whose first address is dead', () => {
-    it('stands by the address of the other family', async () => {
+    it('stands by the address of the other family (W27)', async () => {
       hosts('fd99::77', network.underlay.far[4])
       const up = await startUp(network, named(), ['-L', `0:${farInside[4]}:8000`])
       expect(up.program.stderr).toContain(`at ${network.underlay.far[4]}:51820`)
@@ -385,21 +397,25 @@ describeInterop('27: an endpoint given by name', () => {
   })
 
   // The last handshake has to be 135 s old.
-  it.runIf(process.env.TUNLESS_SOAK === '1')('that changes its address is followed', { timeout: 400_000 }, async () => {
-    hosts(network.underlay.far[4])
-    const up = await startUp(network, named(), ['-L', `0:${farInside[4]}:8000`])
-    const url = `http://127.0.0.1:${listenerOf(up.ready, 'forward')}/hello`
-    const hello = async () => (await network.near.run('curl', ['-sS', '--max-time', '5', url])).stdout === 'hello\n'
-    expect(await hello()).toBe(true)
-    await network.far.ip('addr', 'del', `${network.underlay.far[4]}/24`, 'dev', 'wire0')
-    await network.far.ip('addr', 'add', '10.99.0.3/24', 'dev', 'wire0')
-    await link.restart()
-    hosts('10.99.0.3')
-    const since = performance.now()
-    await until('an answer from the new address', hello, 200_000)
-    expect(performance.now() - since).toBeLessThan(160_000)
-    await up.program.stop()
-  })
+  it.runIf(process.env.TUNLESS_SOAK === '1')(
+    'that changes its address is followed (W27)',
+    { timeout: 400_000 },
+    async () => {
+      hosts(network.underlay.far[4])
+      const up = await startUp(network, named(), ['-L', `0:${farInside[4]}:8000`])
+      const url = `http://127.0.0.1:${listenerOf(up.ready, 'forward')}/hello`
+      const hello = async () => (await network.near.run('curl', ['-sS', '--max-time', '5', url])).stdout === 'hello\n'
+      expect(await hello()).toBe(true)
+      await network.far.ip('addr', 'del', `${network.underlay.far[4]}/24`, 'dev', 'wire0')
+      await network.far.ip('addr', 'add', '10.99.0.3/24', 'dev', 'wire0')
+      await link.restart()
+      hosts('10.99.0.3')
+      const since = performance.now()
+      await until('an answer from the new address', hello, 200_000)
+      expect(performance.now() - since).toBeLessThan(160_000)
+      await up.program.stop()
+    },
+  )
 })
 
 function writeNamed(path: string, conf: string): string {
@@ -409,7 +425,7 @@ function writeNamed(path: string, conf: string): string {
 }
 
 describeInterop('a peer that is restarted', () => {
-  it('is reached within 21 s of its return', async () => {
+  it('is reached within 21 s of its return (W18)', async () => {
     const network = await createNetwork()
     try {
       const link = await createLink(network, { family: 4, psk: true, initiator: 'near' })

@@ -41,7 +41,7 @@ const { vectors } = loadVectors<{ vectors: Vector[] }>('wireguard-protocol')
 const bytesOf = (hex: string) => Uint8Array.from(Buffer.from(hex, 'hex'))
 
 describe.skipIf(!hasTshark && !required)('Wireshark, with the vectors of the whole protocol', () => {
-  it.each(vectors)('reads every message $name', async vector => {
+  it.each(vectors)('reads every message $name (W1) (W5)', async vector => {
     const { keylog, pcap } = files(runFolder())
     const secrets = {
       localStatic: bytesOf(vector.initiator.static.private),
@@ -77,7 +77,9 @@ describe.skipIf(!hasTshark && !required)('Wireshark, with the vectors of the who
 })
 
 describe.skipIf(!hasTshark && !required)('Wireshark, with tunless at both ends', () => {
-  it('reads three sessions and the cookie round trips before them, from either side', { timeout: 60_000 }, async () => {
+  it('reads three sessions and the cookie round trips before them, from either side (W1) (W6)', {
+    timeout: 60_000,
+  }, async () => {
     const [ofGateway, ofRunner] = [files(runFolder()), files(runFolder())]
     const presharedKey = Buffer.alloc(32, 7).toString('base64')
     // Whoever has one handshake in its queue counts as under load: every initiation costs a cookie first.
@@ -151,7 +153,7 @@ describeInterop('Wireshark, with wireguard-go at the other end', () => {
   }
 
   it.skipIf(!hasTshark && !required).each([4, 6] as const)(
-    'reads three sessions that we began, over IPv%s',
+    'reads three sessions that we began, over IPv%s (W1)',
     async family => {
       const { frames, answered, paths } = await traced({ family, psk: family === 4, initiator: 'near' }, 3)
       expect(faultsOf(frames)).toEqual([])
@@ -164,7 +166,7 @@ describeInterop('Wireshark, with wireguard-go at the other end', () => {
   )
 
   it.skipIf(!hasTshark && !required)(
-    'reads the cookie that we gave, its use by wireguard-go, and the session',
+    'reads the cookie that we gave, its use by wireguard-go, and the session (W5) (W6) (W7)',
     async () => {
       const limits = { deviceLimits: { underLoadQueue: 1 } }
       const { frames, cookiesGiven } = await traced({ family: 4, psk: true, initiator: 'far' }, 1, limits, async () => {
@@ -182,7 +184,7 @@ describeInterop('Wireshark, with wireguard-go at the other end', () => {
   )
 
   it.skipIf(!hasTshark && !required)(
-    'reads the cookie that wireguard-go gave under a flood, and our use of it',
+    'reads the cookie that wireguard-go gave under a flood, and our use of it (W5) (W6)',
     async () => {
       const there = network.underlay.far[4]
       const options: LinkOptions = { family: 4, psk: false, initiator: 'near' }

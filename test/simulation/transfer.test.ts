@@ -2,8 +2,7 @@
 // nothing is left behind.
 import { describe, expect, it } from 'vitest'
 import { selectCrypto } from '../../src/node/crypto/select.js'
-import { createNetwork, createSeededRandom, type PathOptions } from '../../src/testing/index.js'
-import { startTransfer } from '../support/transfer.js'
+import { createNetwork, createSeededRandom, createTransfer, type PathOptions } from '../../src/testing/index.js'
 
 const crypto = selectCrypto()
 const MB = 1_000_000
@@ -25,17 +24,24 @@ function drawPath(seed: number): PathOptions {
 
 function run(seed: number, bytes: number) {
   const path = drawPath(seed)
-  const network = createNetwork({ seed, path, crypto })
-  const transfer = startTransfer(network, bytes, { v6: seed % 2 === 1, seed })
+  const { a, b, clock } = createNetwork({ seed, path, crypto })
+  const transfer = createTransfer(clock, { from: a, to: b, there: bytes, back: bytes, v6: seed % 2 === 1 })
   const hours = 3_600_000
-  const finished = network.clock.runWhile(() => !transfer.done, 10 * hours)
-  const at = network.clock.now
-  const whole = { received: bytes, ended: true, closed: true, error: undefined, wrongAt: undefined }
+  const finished = clock.runWhile(() => !transfer.done, 10 * hours)
+  const at = clock.now
+  const whole = {
+    connection: expect.anything(),
+    received: bytes,
+    ended: true,
+    closed: true,
+    error: undefined,
+    wrongAt: undefined,
+  }
   expect(transfer.dialer, `seed ${seed}, ${JSON.stringify(path)}`).toEqual(whole)
   expect(transfer.acceptor, `seed ${seed}, ${JSON.stringify(path)}`).toEqual(whole)
   expect(finished).toBe(true)
-  network.clock.runUntil(at + 600_000) // TIME-WAIT and the last keepalives
-  expect([network.a.host.memory.inUse, network.b.host.memory.inUse], `slots left, seed ${seed}`).toEqual([0, 0])
+  clock.runUntil(at + 600_000) // TIME-WAIT and the last keepalives
+  expect([a.host.memory.inUse, b.host.memory.inUse], `slots left, seed ${seed}`).toEqual([0, 0])
   return at
 }
 

@@ -146,7 +146,7 @@ class Unruly {
 }
 
 describe.each([2, 5])('%i devices', size => {
-  it('keep every promise through it all, and all pairs talk within 21 s of its end', () => {
+  it('keep every promise through it all, and all pairs talk within 21 s of its end (W13) (W16) (W21)', () => {
     for (let seed = 1; seed <= seeds; seed++) {
       const unruly = new Unruly(seed, size)
       const { world, hosts } = unruly
@@ -197,7 +197,7 @@ function stagedOf(peer: unknown): number {
 }
 
 describe('a clock that is set back by an hour', () => {
-  it('has no effect while the device runs', () => {
+  it('has no effect while the device runs (W9)', () => {
     const unruly = new Unruly(1, 2)
     const [a, b] = unruly.hosts as [Host, Host]
     for (let i = 0; i < 5; i++) {
@@ -209,7 +209,7 @@ describe('a clock that is set back by an hour', () => {
     expect(b.device.counters.replayedInitiation).toBe(0)
   })
 
-  it('shuts a restarted device out as initiator until it is past, or the other side calls', () => {
+  it('shuts a restarted device out as initiator until it is past, or the other side calls (W9)', () => {
     const unruly = new Unruly(1, 2)
     const { world } = unruly
     const [a, b] = unruly.hosts as [Host, Host]
@@ -235,7 +235,7 @@ describe('a clock that is set back by an hour', () => {
 })
 
 describe('a suspend of an hour', () => {
-  it('ends with every key wiped before anything is sent, and a session at the first packet', () => {
+  it('ends with every key wiped before anything is sent, and a session at the first packet (W30)', () => {
     const unruly = new Unruly(1, 2)
     const { world, keys } = unruly
     const [a, b] = unruly.hosts as [Host, Host]

@@ -8,7 +8,7 @@ function unreliable(world: World): void {
 }
 
 describe('two devices on an unreliable link', () => {
-  it('deliver nothing twice and nothing wrong, keep every bound, and come back when the link does', () => {
+  it('deliver nothing twice and nothing wrong, keep every bound, and come back when the link does (W13) (W14) (W19)', () => {
     for (let seed = 1; seed <= 40; seed++) {
       const { world, a, b } = pair({ seed, bothEndpoints: true })
       watch(world)
@@ -49,7 +49,7 @@ describe('two devices on an unreliable link', () => {
     }
   })
 
-  it('find each other again within 21 s when one of them restarts', () => {
+  it('find each other again within 21 s when one of them restarts (W18)', () => {
     for (let seed = 1; seed <= 20; seed++) {
       const { world, a, b } = pair({ seed, bothEndpoints: true })
       watch(world)
@@ -70,7 +70,7 @@ describe('two devices on an unreliable link', () => {
     }
   })
 
-  it('do not stall when both call at once, over and over', () => {
+  it('do not stall when both call at once, over and over (W12)', () => {
     let slowest = 0
     for (let seed = 1; seed <= 100; seed++) {
       const { world, a, b } = pair({ seed, bothEndpoints: true })
@@ -88,7 +88,7 @@ describe('two devices on an unreliable link', () => {
 })
 
 describe('five devices', () => {
-  it('all talk to each other while peers roam, leave, come back and change keys', () => {
+  it('all talk to each other while peers roam, leave, come back and change keys (W24)', () => {
     for (let seed = 1; seed <= 6; seed++) {
       const world = new World(seed)
       const hosts = Array.from({ length: 5 }, (_, i) => world.host({ address: `192.0.2.${i + 1}:1000`, slots: 1024 }))

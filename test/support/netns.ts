@@ -207,7 +207,8 @@ function removeSockets(owned: (pid: number) => boolean): void {
   }
 }
 
-async function removeNamespace(name: string): Promise<void> {
+/** Ends what runs in a namespace, and removes it. */
+export async function removeNamespace(name: string): Promise<void> {
   const pids = (await run('ip', ['netns', 'pids', name])).stdout.split('\n').filter(Boolean).map(Number)
   for (const pid of pids)
     try {

@@ -45,6 +45,8 @@ export interface LinkOptions {
   queue?: number
   /** Packets larger than this vanish. */
   mtu?: number
+  /** How much longer this packet takes, ms. */
+  extra?: (packet: Uint8Array) => number
   /** Drops a packet if it says so; sees the IP packet. */
   drop?: (packet: Uint8Array, now: number) => boolean
 }
@@ -74,6 +76,8 @@ export interface Side {
   readonly address: IpAddress
   /** Packets that left. */
   sent: number
+  /** MTUs that the stack reported of black holes. */
+  readonly reports: number[]
 }
 
 export interface Pair {
@@ -125,7 +129,7 @@ export function createPair(options: PairOptions = {}): Pair {
         copy[at] = (copy[at] as number) ^ (1 << Math.floor(random() * 8))
       }
       push({
-        at: start + (link.delay ?? 0) + random() * (link.jitter ?? 0),
+        at: start + (link.delay ?? 0) + random() * (link.jitter ?? 0) + (link.extra?.(copy) ?? 0),
         order: order++,
         to: direction === 'forward' ? b : a,
         packet: copy,
@@ -172,6 +176,7 @@ export function createPair(options: PairOptions = {}): Pair {
       memory,
       address,
       sent: 0,
+      reports: [],
       stack: new Stack({
         memory,
         random: randomBytes(createRandom(seed + host)),
@@ -188,6 +193,7 @@ export function createPair(options: PairOptions = {}): Pair {
             side.sent++
             carry(direction, packet)
           },
+          reportMtu: (_, size) => side.reports.push(size),
         },
         ...options[name],
       }),

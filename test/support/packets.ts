@@ -16,7 +16,7 @@ import {
 import { createUdpHeader, parseUdp, udpHeaderLength, writeUdpHeader } from '../../src/core/wire/udp.js'
 
 export function scratchMemory() {
-  return createPacketMemory(new ArrayBuffer(65536), 65536)
+  return createPacketMemory(new ArrayBuffer(131072), 131072)
 }
 
 function versionOf(address: Uint8Array): 4 | 6 {
@@ -84,6 +84,7 @@ export function decode(packet: Uint8Array): Decoded {
   const drop = parseIp(memory, 0, packet.length, ip)
   if (drop !== undefined) throw new Error(drop)
   const decoded: Decoded = { ip, source: addressOf(ip.source), destination: addressOf(ip.destination) }
+  if (ip.fragment) return decoded
   if (ip.protocol === protocolUdp) {
     const header = createUdpHeader()
     const bad = parseUdp(memory, ip, header)

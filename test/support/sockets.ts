@@ -113,6 +113,7 @@ function createHost(turn: Turn, texts: string[]): Host {
     release: () => host.refs--,
     stack: {
       mtu: 1420,
+      ownAddresses: addresses,
       connect(options, events) {
         host.dials.push(options)
         const family = addresses.filter(own => own.length === options.address.length)
@@ -145,12 +146,16 @@ function createHost(turn: Turn, texts: string[]): Host {
         let peer: { address: IpAddress; port: number } | undefined
         return {
           port,
+          hopLimit: 64,
           connect: (to, toPort) => {
             peer = { address: to, port: toPort }
           },
+          disconnect: () => {
+            peer = undefined
+          },
           send(bytes, to, toPort) {
             if (!covered(to)) throw new StackError('ENETUNREACH', 'no route')
-            if (bytes.length > 1392) return false
+            if (bytes.length > 65507) throw new StackError('EMSGSIZE', 'too long')
             const copy = bytes.slice()
             const from = addresses.find(own => own.length === to.length)!
             turn.soon(() => {

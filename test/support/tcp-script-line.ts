@@ -6,6 +6,8 @@ export const flagLetters: [string, number][] = [
   ['R', 4],
   ['P', 8],
   ['U', 32],
+  ['E', 64],
+  ['W', 128],
   ['.', 16],
 ]
 
@@ -18,21 +20,26 @@ export interface Line {
   options: string[] | undefined
 }
 
-export function parseLine(text: string): Line {
-  const match = /^([SFRPU.]+) (\d+):(\d+)\((\d+)\)(?: ack (\d+))?(?: win (\d+))?(?: <(.*)>)?$/.exec(text)
+const segment = /^([SFRPUEW.]+|-) (-?\d+):(-?\d+)\((?:(\d+)x)?(\d+)\)(?: ack (-?\d+))?(?: win (\d+))?(?: <(.*)>)?$/
+
+/** The segments that a line stands for: one, or as many as `10x1000` says, each behind the other. */
+export function parseLines(text: string): Line[] {
+  const match = segment.exec(text)
   if (match === null) throw new Error(`not a line of a script: ${text}`)
-  const [, letters, start, end, length, ack, win, options] = match
-  if (Number(end) - Number(start) !== Number(length)) throw new Error(`the numbers do not add up: ${text}`)
+  const [, letters, start, end, count, each, ack, win, options] = match
+  const length = Number(each)
+  const times = Number(count ?? 1)
+  if (Number(end) - Number(start) !== times * length) throw new Error(`the numbers do not add up: ${text}`)
   let flags = 0
   for (const [letter, bit] of flagLetters) if ((letters as string).includes(letter)) flags |= bit
-  return {
+  return Array.from({ length: times }, (_, i) => ({
     flags,
-    start: Number(start),
-    length: Number(length),
+    start: Number(start) + i * length,
+    length,
     ack: ack === undefined ? undefined : Number(ack),
     win: win === undefined ? undefined : Number(win),
-    options: options === undefined ? undefined : options.split(',').filter(option => option !== ''),
-  }
+    options: options?.split(',').filter(option => option !== ''),
+  }))
 }
 
 /** The options as bytes, padded with NOPs. SACK blocks count from `iss`. */

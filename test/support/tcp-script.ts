@@ -3,34 +3,27 @@
 //
 //     S. 0:0(0) ack 1 win 65535 <mss 1460,sackOK,TS val 7 ecr 3,wscale 7>
 //
-// Flags are S F R P U and . for ACK. What an expected line does not mention (win, options, PSH) may be anything; `<>`
-// stands for no option at all.
+// Flags are S F R P U E W and . for ACK, - for none. What an expected line does not mention (win, options, PSH) may be
+// anything; `<>` stands for no option at all, `<only …>` for these and no other. test/scenarios/README.md has the whole language of scripts in files.
 import { expect } from 'vitest'
 import { type IpAddress, parseAddress } from '../../src/core/base/address.js'
 import { createPacketMemory, type PacketMemory } from '../../src/core/base/packet-memory.js'
+import { createNewReno } from '../../src/core/netstack/newreno.js'
 import { packetHeadroom, Stack, type StackOptions } from '../../src/core/netstack/stack.js'
-import { checksumOf, onesSum, sumIsValid } from '../../src/core/wire/checksum.js'
-import {
-  createIpHeader,
-  ipHeaderLength,
-  parseIp,
-  protocolTcp,
-  pseudoHeaderSum,
-  wordsOf,
-  writeIpHeader,
-} from '../../src/core/wire/ip.js'
-import {
-  createTcpHeader,
-  parseTcp,
-  type TcpHeader,
-  tcpChecksumOffset,
-  writeTcpHeader,
-} from '../../src/core/wire/tcp.js'
+import { onesSum, sumIsValid } from '../../src/core/wire/checksum.js'
+import { createIpHeader, parseIp, protocolTcp, pseudoHeaderSum } from '../../src/core/wire/ip.js'
+import { createTcpHeader, parseTcp, type TcpHeader } from '../../src/core/wire/tcp.js'
 import { createRandom, keyedHash, randomBytes } from './netstack-pair.js'
-import { encodeOptions, flagLetters, parseLine } from './tcp-script-line.js'
+import { encodeOptions, flagLetters, type Line, parseLines } from './tcp-script-line.js'
+import { type Ends, fragmentsOf, tcpPacket, tooBigPacket } from './tcp-script-packet.js'
 
 /** The peer's first sequence number is near the wrap, so that every longer script crosses it. */
 const peerIsn = 0xfffffe00 | 0
+
+/** The streams of scripts, ours and the peer's: what stands at a sequence number. */
+export function streamByteAt(sequence: number): number {
+  return (((sequence % 251) + 251) % 251) & 255
+}
 
 export interface ScriptOptions extends Partial<StackOptions> {
   family?: 4 | 6
@@ -38,7 +31,7 @@ export interface ScriptOptions extends Partial<StackOptions> {
   ourPort?: number
 }
 
-interface Sent {
+export interface Sent {
   at: number
   header: TcpHeader
   payload: Uint8Array
@@ -55,13 +48,16 @@ export class TcpScript {
   readonly others: Uint8Array[] = []
   ourPort: number
   peerPort: number
-  /** What our SYN said; the base of our numbers. */
-  iss: number | undefined
   /** The last TCP packet that left, whole. */
   lastPacket = new Uint8Array(0)
-  /** Our timestamp in the last segment that carried one. */
+  /** Our timestamp in the last segment that carried one, and by how much our clock of them is ahead of `now`. */
   lastTimestamp = 0
-  readonly #sent: Sent[] = []
+  timestampOffset = 0
+  /** TCP that left and was not looked at yet. */
+  readonly waiting: Sent[] = []
+  /** What our SYNs said, by the peer's port: the base of our numbers. */
+  readonly #iss = new Map<number, number>()
+  #fragmentId = 0
   #last: number
   readonly #family: 4 | 6
 
@@ -79,6 +75,8 @@ export class TcpScript {
       keyedHash: keyedHash(1),
       addresses: [{ address: this.ours, length: this.#family === 4 ? 24 : 64 }],
       mtu: 1500,
+      // Not paced, and halved by a loss: what a script can count on its fingers.
+      congestion: createNewReno,
       route: () => 1,
       pathReady: () => this.pathUp,
       wakePath: () => {},
@@ -96,36 +94,54 @@ export class TcpScript {
 
   /** As {@link send}, in the same turn as what follows. */
   sendOnly(text: string): this {
-    const line = parseLine(text)
-    const { memory } = this
-    const slot = memory.alloc()
-    const packet = slot + packetHeadroom
-    const header = packet + ipHeaderLength(this.#family)
-    const options = encodeOptions(line.options ?? [], this.iss ?? 0)
-    const headerLength = 20 + options.length
-    const sequence = (peerIsn + line.start) | 0
-    const ack = line.ack === undefined ? 0 : ((this.iss ?? 0) + line.ack) | 0
-    const { peerPort, ourPort } = this
-    writeTcpHeader(memory, header, peerPort, ourPort, sequence, ack, headerLength, line.flags, line.win ?? 65535)
-    memory.u8.set(options, header + 20)
-    for (let i = 0; i < line.length; i++) memory.u8[header + headerLength + i] = (line.start + i) % 251
-    const length = headerLength + line.length
-    const from = wordsOf(this.peer)
-    const to = wordsOf(this.ours)
-    const sum = pseudoHeaderSum(from, to, protocolTcp, length) + onesSum(memory, header, length)
-    memory.view.setUint16(header + tcpChecksumOffset, checksumOf(sum))
-    writeIpHeader(memory, packet, this.#family, length, protocolTcp, 64, from, to)
-    this.stack.handlePacket(slot, packet, header + length - packet, 1, this.now)
-    this.#last = this.now
+    for (const line of parseLines(text)) this.deliver(this.#packetOf(line))
     return this
+  }
+
+  /** The segment arrives in fragments with the bytes from … to of the IP packet's payload. */
+  sendFragments(text: string, ranges: [number, number][]): this {
+    const [line] = parseLines(text) as [Line]
+    for (const fragment of fragmentsOf(this.#packetOf(line), ++this.#fragmentId, ranges)) this.deliver(fragment)
+    return this
+  }
+
+  /** A router says that our segment at `sequence` was too big. */
+  sendTooBig(sequence: number, mtu: number): this {
+    return this.deliver(tooBigPacket(this.#ends(), ((this.iss ?? 0) + sequence) | 0, mtu))
+  }
+
+  /** What our last SYN to this port of the peer said. */
+  get iss(): number | undefined {
+    return this.#iss.get(this.peerPort)
+  }
+
+  #ends(): Ends {
+    return { from: this.peer, fromPort: this.peerPort, to: this.ours, toPort: this.ourPort }
+  }
+
+  #packetOf(line: Line): Uint8Array {
+    const base = this.iss ?? 0
+    return tcpPacket(this.#ends(), {
+      flags: line.flags,
+      sequence: (peerIsn + line.start) | 0,
+      acknowledgment: line.ack === undefined ? 0 : (base + line.ack) | 0,
+      window: line.win ?? 65535,
+      options: encodeOptions(line.options ?? [], base),
+      payload: Uint8Array.from({ length: line.length }, (_, i) => streamByteAt(line.start + i)),
+    })
   }
 
   /** Any packet arrives. */
   sendPacket(bytes: Uint8Array): this {
+    return this.deliver(bytes).flush()
+  }
+
+  /** As {@link sendPacket}, in the same turn as what follows. */
+  deliver(bytes: Uint8Array): this {
     const slot = this.memory.alloc()
     this.memory.u8.set(bytes, slot + packetHeadroom)
     this.stack.handlePacket(slot, slot + packetHeadroom, bytes.length, 1, this.now)
-    this.flush()
+    this.#last = this.now
     return this
   }
 
@@ -148,46 +164,52 @@ export class TcpScript {
     return this
   }
 
-  /** The next segment that we sent, now or before, looks like that. */
+  /** The next segments that we sent, now or before, look like that. */
   expect(text: string): this {
     this.flush()
-    const sent = this.#sent.shift()
-    if (sent === undefined) throw new Error(`nothing was sent, expected ${text}`)
-    this.#check(sent, text)
+    for (const line of parseLines(text)) {
+      const sent = this.waiting.shift()
+      if (sent === undefined) throw new Error(`nothing was sent, expected ${text}`)
+      this.#check(sent, line, text)
+    }
     return this
   }
 
   /** The next segment leaves `ms` after the last step of the script. */
   expectAfter(ms: number, text: string): this {
-    this.flush()
-    if (this.#sent.length > 0) throw new Error(`sent at once: ${this.#format(this.#sent[0] as Sent)}`)
     const started = this.#last
-    for (let guard = 0; this.#sent.length === 0; guard++) {
+    if (!this.runUntilSent()) throw new Error(`nothing will be sent, expected ${text}`)
+    const { at } = this.waiting[0] as Sent
+    this.expect(text)
+    expect(Math.abs(at - started - ms), `${at - started} ms instead of ${ms} before ${text}`).toBeLessThan(1 + ms / 100)
+    return this
+  }
+
+  /** Lets time pass until something is sent. False if nothing ever will be, or not by `limit`. */
+  runUntilSent(limit = Infinity): boolean {
+    this.flush()
+    if (this.waiting.length > 0) throw new Error(`sent at once: ${this.format(this.waiting[0] as Sent)}`)
+    for (let guard = 0; this.waiting.length === 0; guard++) {
       const next = this.stack.nextDeadline()
-      if (next === Infinity || guard > 1000) throw new Error(`nothing will be sent, expected ${text}`)
+      if (next === Infinity || next > limit || guard > 1000) return false
       this.now = Math.max(this.now, next)
       this.stack.handleTimeout(this.now)
       this.flush()
     }
-    const sent = this.#sent.shift() as Sent
-    this.#check(sent, text)
-    expect(Math.abs(sent.at - started - ms), `${sent.at - started} ms instead of ${ms} before ${text}`).toBeLessThan(
-      1 + ms / 100,
-    )
-    return this
+    return true
   }
 
   /** Nothing (more) was sent. */
   expectNothing(): this {
     this.flush()
-    expect(this.#sent.map(sent => this.#format(sent))).toEqual([])
+    expect(this.waiting.map(sent => this.format(sent))).toEqual([])
     return this
   }
 
   /** Takes all that was sent, as lines. */
   take(): string[] {
     this.flush()
-    return this.#sent.splice(0).map(sent => this.#format(sent))
+    return this.waiting.splice(0).map(sent => this.format(sent))
   }
 
   /** Payload of everything sent and not taken yet is dropped; for scripts that do not care. */
@@ -196,11 +218,10 @@ export class TcpScript {
     return this
   }
 
-  #check(sent: Sent, text: string): void {
+  #check(sent: Sent, line: Line, text: string): void {
     this.#last = this.now
-    const line = parseLine(text)
     const h = sent.header
-    const actual = this.#format(sent)
+    const actual = this.format(sent)
     const ignored = (line.flags & 8) === 0 ? 8 : 0
     expect(h.flags & ~ignored, `flags of ${actual}, expected ${text}`).toBe(line.flags)
     expect(this.#relative(h), `sequence of ${actual}, expected ${text}`).toBe(line.start)
@@ -210,13 +231,15 @@ export class TcpScript {
     if (line.win !== undefined) expect(h.window, `window of ${actual}, expected ${text}`).toBe(line.win)
     if (line.options === undefined) return
     const options = this.#options(h)
-    for (const option of line.options) expect(options, `options of ${actual}`).toContain(option)
-    if (line.options.length === 0) expect(options).toEqual([])
+    const only = line.options.length === 0 || line.options[0]?.startsWith('only ')
+    for (const option of line.options) expect(options, `options of ${actual}`).toContain(option.replace('only ', ''))
+    if (only) expect(options.filter(option => !option.startsWith('TS ')).length).toBe(line.options.length)
   }
 
   #relative(h: TcpHeader): number {
+    const iss = this.#iss.get(h.destinationPort)
     // A RST that answers no ACK of ours has no base.
-    return this.iss === undefined ? h.sequence : (h.sequence - this.iss) | 0
+    return iss === undefined ? h.sequence : (h.sequence - iss) | 0
   }
 
   #options(h: TcpHeader): string[] {
@@ -234,7 +257,8 @@ export class TcpScript {
     return options
   }
 
-  #format(sent: Sent): string {
+  /** A segment as a line. */
+  format(sent: Sent): string {
     const h = sent.header
     const flags = flagLetters.map(([letter, bit]) => ((h.flags & bit) !== 0 ? letter : '')).join('')
     const start = this.#relative(h)
@@ -254,13 +278,18 @@ export class TcpScript {
       const pseudo = pseudoHeaderSum(ip.source, ip.destination, protocolTcp, ip.payloadLength)
       expect(sumIsValid(pseudo + onesSum(memory, ip.payload, ip.payloadLength))).toBe(true)
       expect(parseTcp(memory, ip.payload, ip.payloadLength, header)).toBe(true)
-      if (header.hasTimestamps) this.lastTimestamp = header.timestamp
+      // The two flags of RFC 3168, which the stack has no use for.
+      header.flags |= (memory.u8[ip.payload + 13] as number) & 0xc0
+      if (header.hasTimestamps) {
+        this.lastTimestamp = header.timestamp
+        this.timestampOffset = (header.timestamp - Math.floor(this.now)) | 0
+      }
       if ((header.flags & 2) !== 0) {
-        this.iss = header.sequence
+        this.#iss.set(header.destinationPort, header.sequence)
         this.ourPort = header.sourcePort
       }
       const payload = memory.u8.slice(header.payload, header.payload + header.payloadLength)
-      this.#sent.push({ at: this.now, header, payload })
+      this.waiting.push({ at: this.now, header, payload })
     }
     memory.free(slot)
   }

@@ -289,6 +289,9 @@ export function ipPacket(source: string, destination: string, payload: string): 
     packet[9] = 253
     packet.set(from, 12)
     packet.set(to, 16)
+    let sum = 0
+    for (let at = 0; at < 20; at += 2) sum += view.getUint16(at)
+    view.setUint16(10, ~((sum & 0xffff) + (sum >>> 16)))
   } else {
     packet[0] = 0x60
     view.setUint16(4, body.length)

@@ -12,6 +12,7 @@ import {
   type Tunnel,
   TunnelError,
   type TunnelErrorCode,
+  type TunnelOptions,
   type TunnelSocket,
   type TunnelStats,
 } from '../../src/index.js'
@@ -27,6 +28,12 @@ describe('openTunnel', () => {
   it('gives a tunnel that `await using` closes', () => {
     expectTypeOf(openTunnel).returns.resolves.toEqualTypeOf<Tunnel>()
     expectTypeOf<Tunnel>().toExtend<AsyncDisposable>()
+  })
+
+  it('takes a congestion control by its name', () => {
+    expectTypeOf<TunnelOptions['congestion']>().toEqualTypeOf<'bbr' | 'cubic' | undefined>()
+    // @ts-expect-error
+    openTunnel('deploy.conf', { congestion: 'reno' })
   })
 
   it('takes no backend that does not exist', () => {

@@ -32,7 +32,7 @@ export function parseConfig(text: string, source: string): Config {
     else readEntry(line, reading)
   }
   const own = readInterface(reading)
-  const peers = readPeers(reading, lines.at(-1)?.line ?? 1)
+  const peers = readPeers(reading)
   return { source, interface: own, peers, notes: reading.notes }
 }
 
@@ -133,12 +133,9 @@ function readInterface({ source, sections }: Reading): InterfaceConfig {
   return own
 }
 
-function readPeers({ source, sections, notes }: Reading, lastLine: number): PeerConfig[] {
+/** There may be none: they can come later, as wg(8) has it. */
+function readPeers({ source, sections, notes }: Reading): PeerConfig[] {
   const drafts = sections.filter(draft => draft.section === 'Peer')
-  if (drafts.length === 0) {
-    const remedy = 'add one with the PublicKey and AllowedIPs of the other side'
-    throw invalid(source, lastLine, new Problem('no [Peer] section', remedy))
-  }
   const peers = drafts.map(draft => {
     if (draft.publicKey !== undefined) return finishPeer(draft, draft.publicKey)
     throw invalid(source, draft.line, new Problem('[Peer] has no PublicKey', "add the other side's PublicKey"))

@@ -5,6 +5,7 @@ import type { Endpoint, Prefix } from '../base/address.js'
 import { defaultMemoryBytes, type PacketMemory } from '../base/packet-memory.js'
 import type { Crypto } from '../crypto/crypto.js'
 import type { CongestionControlFactory } from '../netstack/congestion.js'
+import type { CongestionControlName } from '../netstack/congestion-control.js'
 import type { StackLimits } from '../netstack/limits.js'
 import { Stack } from '../netstack/stack.js'
 import type { Timers } from '../wireguard/constants.js'
@@ -18,6 +19,8 @@ export interface HostSink {
   sendDatagram(slot: number, length: number, endpoint: Endpoint): void
   /** What the device saw, after the stack was told. */
   report(event: DeviceEvent): void
+  /** Packets larger than `mtu` bytes vanish on the way to a peer, and no router says so. Once for each size. */
+  reportMtu?(peer: Peer, mtu: number): void
 }
 
 export interface HostOptions {
@@ -37,7 +40,8 @@ export interface HostOptions {
   readonly memory?: PacketMemory
   /** Size of the host's own packet memory, 64 MiB by default. */
   readonly memoryBytes?: number
-  readonly congestion?: CongestionControlFactory
+  /** Of TCP connections: by name, or one of the caller's own. BBR by default. */
+  readonly congestion?: CongestionControlName | CongestionControlFactory
   /** Shortened in tests only. */
   readonly timers?: Partial<Timers>
   readonly deviceLimits?: Partial<DeviceLimits>
@@ -96,6 +100,10 @@ export class Host {
           if (peer === undefined) this.memory.free(slot)
           else this.device.sendPacket(slot, offset, length, peer, now)
         },
+        reportMtu: (path, mtu) => {
+          const peer = this.device.peerById(path)
+          if (peer !== undefined) sink.reportMtu?.(peer, mtu)
+        },
       },
       ...(options.congestion && { congestion: options.congestion }),
       ...(options.stackLimits && { limits: options.stackLimits }),
@@ -133,10 +141,13 @@ export class Host {
     return this.device.handleDatagram(slot, length, source, now)
   }
 
-  /** Does what is due at `now`; `wall` is milliseconds since 1970, for the timestamps of handshakes alone. */
-  handleTimeout(now: number, wall: number): void {
+  /**
+   * Does what is due at `now`; `wall` is milliseconds since 1970, for the timestamps of handshakes alone. Whatever came by
+   * `readUntil` was handed in: what was due later is not held against peers whose answer may lie unread.
+   */
+  handleTimeout(now: number, wall: number, readUntil = now): void {
     this.#now = now
-    this.stack.handleTimeout(now)
+    this.stack.handleTimeout(now, readUntil)
     this.device.handleTimeout(now, wall)
   }
 

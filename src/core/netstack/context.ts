@@ -2,7 +2,6 @@
 import type { Deadlined, DeadlineHeap } from '../base/deadline-heap.js'
 import type { PacketMemory } from '../base/packet-memory.js'
 import type { AddressWords } from '../wire/ip.js'
-import type { RateBudget } from './budget.js'
 import type { CongestionControlFactory } from './congestion.js'
 import type { StackCounters } from './counters.js'
 import type { Identity } from './identity.js'
@@ -27,10 +26,14 @@ export interface StackContext {
   readonly random: RandomNumbers
   readonly identity: Identity
   readonly congestion: CongestionControlFactory
-  /** RSTs and ICMP errors that we answer strangers with. */
-  readonly replies: RateBudget
+  /** One slot for a packet of the largest size, for what is done with it at once. */
+  readonly large: PacketMemory
   /** The latest time that any call brought, for what has no time of its own. */
   now: number
+  /** The turn came so late that what it brings has waited long for it. */
+  readonly late: boolean
+  /** While deadlines are met: whatever came by then was handed in. */
+  readonly readUntil: number
   isOwn(address: AddressWords): boolean
   /** Our address that speaks to `remote`; undefined if we have none of its family. */
   sourceFor(remote: AddressWords): AddressWords | undefined

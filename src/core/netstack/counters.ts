@@ -10,11 +10,22 @@ export type CounterName =
   | 'notOurs'
   | 'badSource'
   | 'fragments'
+  | 'fragmentsReassembled'
+  | 'fragmentsMalformed'
+  | 'fragmentsOverlapping'
+  | 'fragmentsExpired'
+  | 'fragmentsFull'
+  | 'fragmentsTooLong'
+  | 'fragmentsOut'
   | 'unknownProtocol'
+  | 'noNextHeader'
   | 'noSlot'
   | 'outputQueueFull'
+  | 'replyQueueFull'
   | 'pathQueueFull'
   | 'pathDown'
+  | 'pathMtuLearnt'
+  | 'pathMtuBlackHoles'
   | 'tcpMalformed'
   | 'tcpChecksum'
   | 'tcpNoListener'
@@ -29,6 +40,7 @@ export type CounterName =
   | 'tcpConnectionsFull'
   | 'tcpOrphansFull'
   | 'tcpReassemblyFull'
+  | 'tcpReceiveMemoryFull'
   | 'tcpDuplicate'
   | 'tcpOutOfOrder'
   | 'tcpChallengeAcks'
@@ -38,6 +50,8 @@ export type CounterName =
   | 'tcpTimeouts'
   | 'tcpRecoveries'
   | 'tcpReneged'
+  | 'tcpLossProbes'
+  | 'tcpSpurious'
   | 'tcpConnects'
   | 'tcpAccepts'
   | 'udpMalformed'
@@ -53,6 +67,10 @@ export type CounterName =
   | 'icmpErrorsIn'
   | 'icmpErrorsOut'
   | 'icmpNotBelieved'
+  | 'forwardRequests'
+  | 'forwardRepeated'
+  | 'forwardFull'
+  | 'forwardExpired'
   | 'repliesLimited'
 
 const names: readonly CounterName[] = [
@@ -62,16 +80,28 @@ const names: readonly CounterName[] = [
   'ipVersion',
   'ipHeader',
   'ipChecksum',
+  'ipOption',
   'ipRouting',
   'ipMapped',
   'notOurs',
   'badSource',
   'fragments',
+  'fragmentsReassembled',
+  'fragmentsMalformed',
+  'fragmentsOverlapping',
+  'fragmentsExpired',
+  'fragmentsFull',
+  'fragmentsTooLong',
+  'fragmentsOut',
   'unknownProtocol',
+  'noNextHeader',
   'noSlot',
   'outputQueueFull',
+  'replyQueueFull',
   'pathQueueFull',
   'pathDown',
+  'pathMtuLearnt',
+  'pathMtuBlackHoles',
   'tcpMalformed',
   'tcpChecksum',
   'tcpNoListener',
@@ -86,6 +116,7 @@ const names: readonly CounterName[] = [
   'tcpConnectionsFull',
   'tcpOrphansFull',
   'tcpReassemblyFull',
+  'tcpReceiveMemoryFull',
   'tcpDuplicate',
   'tcpOutOfOrder',
   'tcpChallengeAcks',
@@ -95,6 +126,8 @@ const names: readonly CounterName[] = [
   'tcpTimeouts',
   'tcpRecoveries',
   'tcpReneged',
+  'tcpLossProbes',
+  'tcpSpurious',
   'tcpConnects',
   'tcpAccepts',
   'udpMalformed',
@@ -110,6 +143,10 @@ const names: readonly CounterName[] = [
   'icmpErrorsIn',
   'icmpErrorsOut',
   'icmpNotBelieved',
+  'forwardRequests',
+  'forwardRepeated',
+  'forwardFull',
+  'forwardExpired',
   'repliesLimited',
 ]
 

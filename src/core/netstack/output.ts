@@ -1,7 +1,10 @@
-// Packets on their way out. TCP's leave straight from flush(); datagrams and small replies wait here for it, in a bounded
-// ring, because inputs must not send: a reply may be provoked from inside the device.
+// Packets on their way out. TCP's leave straight from flush(); datagrams and small replies wait here for it, in bounded
+// rings, because inputs must not send: a reply may be provoked from inside the device. What others provoke has a ring of
+// its own, so that it crowds out nothing of ours.
 import type { PacketMemory } from '../base/packet-memory.js'
 import type { StackCounters } from './counters.js'
+import { FairCount } from './fair-count.js'
+import { PacketRing } from './packet-ring.js'
 import { loopbackPath, type PathTable } from './paths.js'
 import type { StackSink } from './types.js'
 
@@ -11,30 +14,45 @@ export const packetHeadroom = 16
 /** RFC 1700's default, Linux's too. */
 export const defaultHopLimit = 64
 
-const stride = 3
-
 export class PacketOutput {
   readonly memory: PacketMemory
+  /** Counted up, so that it comes again as late as can be (RFC 4963). */
+  nextFragmentId: number
   readonly #sink: StackSink
   readonly #paths: PathTable
   readonly #counters: StackCounters
-  readonly #limit: number
-  #ring: number[] = []
-  #first = 0
+  readonly #own: PacketRing
+  readonly #replies: PacketRing
+  readonly #replyShares: FairCount
   /** Packets to ourselves: slot and length by turns. */
   #loop: number[] = []
 
-  constructor(memory: PacketMemory, sink: StackSink, paths: PathTable, counters: StackCounters, limit: number) {
+  constructor(
+    memory: PacketMemory,
+    sink: StackSink,
+    paths: PathTable,
+    counters: StackCounters,
+    limits: { readonly outputQueue: number; readonly replyQueue: number },
+    firstFragmentId: number,
+  ) {
     this.memory = memory
     this.#sink = sink
     this.#paths = paths
     this.#counters = counters
-    this.#limit = limit
+    this.nextFragmentId = firstFragmentId
+    this.#own = new PacketRing(limits.outputQueue)
+    this.#replies = new PacketRing(limits.replyQueue)
+    this.#replyShares = new FairCount(limits.replyQueue)
   }
 
   /** Packets that wait for a flush. */
   get waiting(): number {
-    return (this.#ring.length - this.#first) / stride + this.#loop.length / 2
+    return this.#own.count + this.#replies.count + this.#loop.length / 2
+  }
+
+  /** Packets of ours that may still be enqueued. */
+  get room(): number {
+    return this.#own.room
   }
 
   /** Sends now. Only from inside flush(). Takes the slot. */
@@ -44,39 +62,50 @@ export class PacketOutput {
     else this.#sink.sendPacket(slot, slot + packetHeadroom, length, path, now)
   }
 
-  get full(): boolean {
-    return (this.#ring.length - this.#first) / stride >= this.#limit
-  }
-
   /** Leaves at the next flush, once the path is up. Takes the slot; false if it had to be dropped. */
   enqueue(slot: number, length: number, path: number): boolean {
-    if (this.full) {
+    if (this.#own.room <= 0) {
       this.#counters.outputQueueFull++
       this.memory.free(slot)
       return false
     }
-    this.#ring.push(slot, length, path)
+    this.#own.push(slot, length, path)
     return true
   }
 
-  /** Sends what waits, at most `budget` packets; returns how many. */
+  /** As {@link enqueue}, for what others provoke: each path has its share. */
+  enqueueReply(slot: number, length: number, path: number): boolean {
+    if (!this.#replyShares.take(path)) {
+      this.#counters.replyQueueFull++
+      this.memory.free(slot)
+      return false
+    }
+    this.#replies.push(slot, length, path)
+    return true
+  }
+
+  /** Sends what waits, ours and replies by turns, at most `budget` packets; returns how many. */
   drain(now: number, budget: number): number {
     let count = 0
-    while (count < budget && this.#first < this.#ring.length) {
-      const slot = this.#ring[this.#first] as number
-      const length = this.#ring[this.#first + 1] as number
-      const path = this.#ring[this.#first + 2] as number
-      this.#first += stride
-      if (this.#paths.ready(path)) {
-        this.send(slot, length, path, now)
-        count++
-      } else this.#paths.hold(path, slot, length, now)
-    }
-    if (this.#first * 2 > this.#ring.length) {
-      this.#ring.splice(0, this.#first)
-      this.#first = 0
+    while (count < budget && this.#own.count + this.#replies.count > 0) {
+      if (this.#own.count > 0 && this.#drainOne(this.#own, now)) count++
+      if (this.#replies.count > 0 && count < budget) {
+        this.#replyShares.give(this.#replies.path)
+        if (this.#drainOne(this.#replies, now)) count++
+      }
     }
     return count
+  }
+
+  #drainOne(ring: PacketRing, now: number): boolean {
+    const { slot, length, path } = ring
+    ring.shift()
+    if (this.#paths.ready(path)) {
+      this.send(slot, length, path, now)
+      return true
+    }
+    this.#paths.hold(path, slot, length, now)
+    return false
   }
 
   /** Hands the packets to ourselves that wait now to `receive`, which takes the slots. */
@@ -88,10 +117,12 @@ export class PacketOutput {
   }
 
   clear(): void {
-    for (let i = this.#first; i < this.#ring.length; i += stride) this.memory.free(this.#ring[i] as number)
+    for (; this.#own.count > 0; this.#own.shift()) this.memory.free(this.#own.slot)
+    for (; this.#replies.count > 0; this.#replies.shift()) {
+      this.#replyShares.give(this.#replies.path)
+      this.memory.free(this.#replies.slot)
+    }
     for (let i = 0; i < this.#loop.length; i += 2) this.memory.free(this.#loop[i] as number)
-    this.#ring = []
     this.#loop = []
-    this.#first = 0
   }
 }

@@ -2,14 +2,7 @@
 import type { IpAddress } from '../base/address.js'
 import { notScheduled } from '../base/deadline-heap.js'
 import { noSlot } from '../base/packet-memory.js'
-import {
-  echoType,
-  type IcmpHeader,
-  type IcmpKind,
-  icmpHeaderLength,
-  type QuotedPacket,
-  writeIcmpHeader,
-} from '../wire/icmp.js'
+import { echoType, type IcmpHeader, icmpHeaderLength, type QuotedPacket, writeIcmpHeader } from '../wire/icmp.js'
 import {
   type AddressWords,
   type IpHeader,
@@ -22,6 +15,7 @@ import {
   writeIpHeader,
 } from '../wire/ip.js'
 import type { StackContext, Timed } from './context.js'
+import { maxPayload, sendInFragments } from './large-packet.js'
 import { defaultHopLimit, packetHeadroom } from './output.js'
 import type { PathWaiter } from './paths.js'
 import { codeOf } from './tcp/icmp-error.js'
@@ -57,14 +51,15 @@ export class PingTable {
     if (path === -1) throw new StackError('ENETUNREACH', 'no route to the address')
     if (this.#waiting.size >= context.limits.pings) throw new StackError('EMFILE', 'too many pings')
     const size = options.size ?? defaultSize
-    const headers = ipHeaderLength(isMapped(local) ? 4 : 6) + icmpHeaderLength
-    if (!(size >= 0 && headers + size <= context.paths.mtu(path, now))) {
+    const timeout = options.timeout ?? defaultTimeout
+    if (!(Number.isInteger(size) && size >= 0 && icmpHeaderLength + size <= maxPayload(isMapped(local) ? 4 : 6))) {
       throw new StackError('EINVAL', 'the size does not fit in a packet')
     }
+    if (!(timeout > 0)) throw new StackError('EINVAL', 'the timeout is none')
     while (this.#waiting.has(this.#nextSequence)) this.#nextSequence = (this.#nextSequence + 1) & 0xffff
     const sequence = this.#nextSequence
     this.#nextSequence = (sequence + 1) & 0xffff
-    const request = new EchoRequest(this, local, remote, path, sequence, size, options.timeout ?? defaultTimeout, done)
+    const request = new EchoRequest(this, local, remote, path, sequence, size, timeout, done)
     this.#waiting.set(sequence, request)
     request.start(now)
     return request
@@ -80,12 +75,16 @@ export class PingTable {
   }
 
   /** True if the quoted packet is a request that waits. */
-  handleError(quoted: QuotedPacket, kind: IcmpKind, path: number): boolean {
-    const { view } = this.context.memory
-    if (view.getUint16(quoted.payload + 4) !== this.identifier) return false
-    const request = this.#waiting.get(view.getUint16(quoted.payload + 6))
+  handleError(quoted: QuotedPacket, h: IcmpHeader, path: number, now: number): boolean {
+    // Bytes 4 to 7 of a request are its identifier and number.
+    if (quoted.word >>> 16 !== this.identifier) return false
+    const request = this.#waiting.get(quoted.word & 0xffff)
     if (request === undefined || request.path !== path || !sameWords(request.remote, quoted.destination)) return false
-    request.finish({ error: codeOf(kind) })
+    if (h.kind === 'packet-too-big') {
+      const { version, length } = quoted
+      if (!this.context.paths.believeMtu(path, version, h.mtu, length, now)) return false
+    }
+    request.finish({ error: codeOf(h.kind) })
     return true
   }
 
@@ -187,25 +186,34 @@ class EchoRequest implements Ping, Timed, PathWaiter {
   }
 
   #send(now: number): void {
-    const { memory, output, counters } = this.#table.context
+    const { context, identifier } = this.#table
+    const { memory, output, counters } = context
     this.sentAt = now
-    const slot = memory.alloc()
+    const version = isMapped(this.#local) ? 4 : 6
+    const headers = ipHeaderLength(version)
+    const length = icmpHeaderLength + this.#size
+    const isLarge = headers + length > context.paths.mtu(this.path, now)
+    const target = isLarge ? context.large : memory
+    const slot = target.alloc()
     if (slot === noSlot) {
       // As if it were lost: the deadline tells.
       counters.noSlot++
       return
     }
-    const version = isMapped(this.#local) ? 4 : 6
     const packet = slot + packetHeadroom
-    const message = packet + ipHeaderLength(version)
+    const message = packet + headers
     const body = message + icmpHeaderLength
-    for (let i = 0; i < this.#size; i++) memory.u8[body + i] = i
-    const rest = (this.#table.identifier << 16) | this.sequence
+    for (let i = 0; i < this.#size; i++) target.u8[body + i] = i
+    const rest = (identifier << 16) | this.sequence
     const type = echoType(version, false) << 8
-    writeIcmpHeader(memory, message, version, type, rest, this.#size, this.#local, this.remote)
-    const length = icmpHeaderLength + this.#size
+    writeIcmpHeader(target, message, version, type, rest, this.#size, this.#local, this.remote)
     const protocol = version === 4 ? protocolIcmp : protocolIcmpv6
+    if (isLarge) {
+      sendInFragments(context, target, message, length, protocol, this.#local, this.remote, version, this.path, now)
+      target.free(slot)
+      return
+    }
     writeIpHeader(memory, packet, version, length, protocol, defaultHopLimit, this.#local, this.remote)
-    output.enqueue(slot, body + this.#size - packet, this.path)
+    output.enqueue(slot, headers + length, this.path)
   }
 }

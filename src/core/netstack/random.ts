@@ -21,6 +21,9 @@ export class RandomNumbers {
     return value
   }
 
+  /** In [0, 1). A function of its own, to be handed on. */
+  readonly fraction = (): number => (this.next() >>> 0) / 0x100000000
+
   /** An integer from 0 to `count` − 1. */
   below(count: number): number {
     return Math.floor(((this.next() >>> 0) / 0x100000000) * count)

@@ -3,34 +3,23 @@
 import type { IpAddress } from '../base/address.js'
 import { createDeadlineHeap, type DeadlineHeap } from '../base/deadline-heap.js'
 import type { PacketMemory } from '../base/packet-memory.js'
-import {
-  type AddressWords,
-  addressOf,
-  createIpHeader,
-  type IpHeader,
-  isMapped,
-  parseIp,
-  protocolIcmp,
-  protocolIcmpv6,
-  protocolTcp,
-  protocolUdp,
-  sameWords,
-  wordsOf,
-} from '../wire/ip.js'
-import { RateBudget } from './budget.js'
+import { type AddressWords, addressOf, isMapped, sameWords, wordsOf } from '../wire/ip.js'
 import type { CongestionControlFactory } from './congestion.js'
+import { selectCongestionControl } from './congestion-control.js'
 import type { StackContext, Timed } from './context.js'
 import { createCounters, type StackCounters } from './counters.js'
+import { ForwardLayer } from './forward.js'
+import type { Forwarder, ForwardHandlers, ForwardOptions } from './forward-types.js'
 import { IcmpLayer } from './icmp.js'
 import { Identity } from './identity.js'
+import { createLargeMemory } from './large-packet.js'
 import { defaultLimits, type StackLimits } from './limits.js'
-import { createNewReno } from './newreno.js'
 import { PacketOutput, packetHeadroom } from './output.js'
+import { PacketInput } from './packet-input.js'
 import { loopbackPath, PathTable } from './paths.js'
 import { RandomNumbers } from './random.js'
 import { abort } from './tcp/close.js'
 import { dial, listen } from './tcp/dial.js'
-import { handleSegment } from './tcp/input.js'
 import { TcpLayer } from './tcp/layer.js'
 import { resumeFlows } from './tcp/resume.js'
 import type {
@@ -51,8 +40,12 @@ import { StackError } from './types.js'
 import { UdpLayer } from './udp.js'
 
 export type { CongestionControlFactory } from './congestion.js'
+export * from './forward-types.js'
 export { packetHeadroom } from './output.js'
 export * from './types.js'
+
+/** A deadline that nobody met for so long, ms: the packets that come now have waited, too. */
+const lateTurn = 5
 
 /** What stands, for a person to read. */
 export interface StackStats {
@@ -63,6 +56,11 @@ export interface StackStats {
   readonly udpSockets: number
   readonly slotsInUse: number
   readonly reassemblySlots: number
+  /** Bytes of fragments that wait for others, as their bound counts. */
+  readonly fragmentBytes: number
+  /** Bytes received and not read, written and not acknowledged, as their memory counts. */
+  readonly receiveMemory: number
+  readonly sendMemory: number
 }
 
 export class Stack implements StackContext {
@@ -76,14 +74,18 @@ export class Stack implements StackContext {
   readonly random: RandomNumbers
   readonly identity: Identity
   readonly congestion: CongestionControlFactory
-  readonly replies: RateBudget
   now = 0
+  /** Set by an owner who knows of it, or seen from a deadline that nobody met; ends with the turn. */
+  late = false
+  readUntil = 0
   readonly #addresses: AddressWords[]
   readonly #route: StackOptions['route']
   readonly #tcp: TcpLayer
   readonly #udp: UdpLayer
   readonly #icmp: IcmpLayer
-  readonly #ip = createIpHeader()
+  readonly #forward: ForwardLayer
+  readonly #input: PacketInput
+  #large: PacketMemory | undefined
   #closed = false
 
   constructor(options: StackOptions) {
@@ -95,49 +97,44 @@ export class Stack implements StackContext {
     this.#route = (bytes, offset, length) => options.route(bytes, offset, length)
     this.random = new RandomNumbers(options.random)
     this.identity = new Identity(options.keyedHash)
-    this.congestion = options.congestion ?? createNewReno
-    this.replies = new RateBudget(() => limits.repliesPerSecond)
+    this.congestion = selectCongestionControl(options.congestion)
     this.paths = new PathTable({
       memory: options.memory,
       counters: this.counters,
       queue: limits.pathQueue,
       mtu: options.mtu,
+      repliesPerSecond: limits.repliesPerSecond,
+      reportMtu: (path, mtu) => options.sink.reportMtu?.(path, mtu),
       pathReady: path => options.pathReady(path),
       wakePath: (path, now) => options.wakePath(path, now),
       schedule: (path, deadline) => this.deadlines.set(path, deadline),
     })
-    this.output = new PacketOutput(options.memory, options.sink, this.paths, this.counters, limits.outputQueue)
-    this.#tcp = new TcpLayer(this)
-    this.#udp = new UdpLayer(this)
-    this.#icmp = new IcmpLayer(this, this.#tcp, this.#udp)
+    const firstId = this.random.next()
+    this.output = new PacketOutput(options.memory, options.sink, this.paths, this.counters, limits, firstId)
+    const tcp = new TcpLayer(this)
+    const udp = new UdpLayer(this, (memory, slot, ip, path, now) => icmp.refuse(memory, slot, ip, 'port', path, now))
+    const icmp: IcmpLayer = new IcmpLayer(this, tcp, (quoted, h, path) =>
+      (this.isOwn(quoted.source) ? udp : forward).handleError(quoted, h, path),
+    )
+    const forward: ForwardLayer = new ForwardLayer(this, tcp, icmp, udp.output)
+    this.#tcp = tcp
+    this.#udp = udp
+    this.#icmp = icmp
+    this.#forward = forward
+    this.#input = new PacketInput(this, { tcp, udp, icmp, forward })
   }
 
   /** An IP packet stands at `offset` (at least slot + {@link packetHeadroom}) in `slot`. The slot is given away. */
   handlePacket(slot: number, offset: number, length: number, path: number, now: number): void {
-    const ip = this.#ip
     this.now = now
+    if (now - this.deadlines.next() > lateTurn) this.late = true
     this.counters.packetsIn++
     if (offset < slot + packetHeadroom) throw new RangeError('a packet starts at least packetHeadroom into its slot')
-    const drop = parseIp(this.memory, offset, length, ip) ?? this.#reasonToDrop(ip, path)
-    if (drop !== undefined) {
-      this.counters[drop]++
+    this.paths.heard(path, now)
+    if (!this.#closed) this.#input.handlePacket(slot, offset, length, path, now)
+    else {
+      this.counters.notOurs++
       this.memory.free(slot)
-      return
-    }
-    switch (ip.protocol) {
-      case protocolTcp:
-        handleSegment(this.#tcp, slot, ip, path, now)
-        return
-      case protocolUdp:
-        this.#udp.handleDatagram(slot, ip, path, now)
-        return
-      case protocolIcmp:
-      case protocolIcmpv6:
-        this.#icmp.handleMessage(slot, ip, path, now)
-        return
-      default:
-        this.counters.unknownProtocol++
-        this.#icmp.unreachable(slot, ip, 'protocol', path, now)
     }
   }
 
@@ -160,8 +157,10 @@ export class Stack implements StackContext {
     this.paths.down(path, now)
   }
 
-  handleTimeout(now: number): void {
+  /** Does what is due at `now`; of losses nothing is judged that was due after `readUntil`: input from then may wait. */
+  handleTimeout(now: number, readUntil = now): void {
     this.now = now
+    this.readUntil = readUntil
     for (let item = this.deadlines.popDue(now); item !== undefined; item = this.deadlines.popDue(now)) {
       item.handleDeadline(now)
     }
@@ -173,7 +172,9 @@ export class Stack implements StackContext {
   }
 
   get wantsFlush(): boolean {
-    return this.output.waiting > 0 || this.#tcp.wantsFlush || this.#udp.wantsFlush || this.#icmp.wantsFlush
+    const { waiting } = this.output
+    const layers = this.#tcp.wantsFlush || this.#udp.wantsFlush || this.#icmp.wantsFlush || this.#forward.wantsFlush
+    return waiting > 0 || layers
   }
 
   /**
@@ -187,7 +188,9 @@ export class Stack implements StackContext {
     this.#tcp.runEvents(now)
     this.#udp.runEvents()
     this.#icmp.runEvents()
+    this.#forward.runEvents(now)
     if (left > 0) this.#send(now, left)
+    this.late = false
     return this.wantsFlush
   }
 
@@ -213,6 +216,15 @@ export class Stack implements StackContext {
     return this.#udp.bind(options, events)
   }
 
+  /**
+   * Answers for whole prefixes: each dial, UDP flow and echo to an address of them that is none of ours is handed to its
+   * handler, and nothing is said to the peer before the handler has decided.
+   */
+  forward(options: ForwardOptions, handlers: ForwardHandlers): Forwarder {
+    this.#refuseIfClosed()
+    return this.#forward.open(options, handlers)
+  }
+
   ping(address: IpAddress, options: PingOptions, done: (result: PingResult) => void, now: number): Ping {
     this.#refuseIfClosed()
     return this.#icmp.ping(address, options, done, now)
@@ -226,7 +238,10 @@ export class Stack implements StackContext {
       listeners: this.#tcp.listeners.size,
       udpSockets: this.#udp.size,
       slotsInUse: this.memory.inUse,
-      reassemblySlots: this.#tcp.reassemblyBudget.used,
+      fragmentBytes: this.#input.fragments.size,
+      reassemblySlots: this.#tcp.reassemblySlots.used,
+      receiveMemory: this.#tcp.receiveMemory.used,
+      sendMemory: this.#tcp.sendMemory.used,
     }
   }
 
@@ -241,9 +256,20 @@ export class Stack implements StackContext {
     this.deadlines.cancel(this.#tcp.timeWait.timer)
     this.#udp.close()
     this.#icmp.close()
-    this.flush(now, this.limits.outputQueue + 1)
+    this.#forward.close()
+    this.#input.fragments.close()
+    this.flush(now, this.limits.outputQueue + this.limits.replyQueue + 1)
     this.output.clear()
     this.paths.clear()
+  }
+
+  get large(): PacketMemory {
+    this.#large ??= createLargeMemory()
+    return this.#large
+  }
+
+  get ownAddresses(): IpAddress[] {
+    return this.#addresses.map(addressOf)
   }
 
   isOwn(address: AddressWords): boolean {
@@ -266,17 +292,4 @@ export class Stack implements StackContext {
   #refuseIfClosed(): void {
     if (this.#closed) throw new StackError('ECONNABORTED', 'the stack is closed')
   }
-
-  #reasonToDrop(ip: IpHeader, path: number): 'notOurs' | 'badSource' | 'fragments' | undefined {
-    if (this.#closed || !this.isOwn(ip.destination)) return 'notOurs'
-    if (!isUnicast(ip.source) || (path !== loopbackPath && this.isOwn(ip.source))) return 'badSource'
-    return ip.fragment ? 'fragments' : undefined
-  }
-}
-
-/** Neither unspecified nor loopback nor multicast nor broadcast: someone else, who can be answered. */
-function isUnicast(address: AddressWords): boolean {
-  const { w0, w1, w2, w3 } = address
-  if (isMapped(address)) return w3 >>> 24 !== 0 && w3 >>> 24 !== 127 && w3 >>> 28 < 14
-  return w0 >>> 24 !== 0xff && ((w0 | w1 | w2) !== 0 || w3 >>> 0 > 1)
 }

@@ -2,6 +2,7 @@
 import type { IpAddress, Prefix } from '../base/address.js'
 import type { PacketMemory } from '../base/packet-memory.js'
 import type { CongestionControlFactory } from './congestion.js'
+import type { CongestionControlName } from './congestion-control.js'
 import type { StackLimits } from './limits.js'
 
 /** Node's own codes, of what can happen to a socket. */
@@ -12,10 +13,18 @@ export type SocketCode =
   | 'ETIMEDOUT'
   | 'EHOSTUNREACH'
   | 'ENETUNREACH'
+  | 'EMSGSIZE'
   | 'EACCES'
 
 /** Node's own codes, of what a call refuses for local reasons. */
-export type LocalCode = 'ENETUNREACH' | 'EADDRNOTAVAIL' | 'EADDRINUSE' | 'EINVAL' | 'EMFILE' | 'ECONNABORTED'
+export type LocalCode =
+  | 'ENETUNREACH'
+  | 'EADDRNOTAVAIL'
+  | 'EADDRINUSE'
+  | 'EINVAL'
+  | 'EMFILE'
+  | 'EMSGSIZE'
+  | 'ECONNABORTED'
 
 /** Thrown by connect, listen, bindUdp and ping, and only for local reasons; nothing from the network throws. */
 export class StackError extends Error {
@@ -31,6 +40,8 @@ export class StackError extends Error {
 export interface StackSink {
   /** An IP packet of `length` bytes at `offset` = slot + {@link packetHeadroom}, for that path. The slot is given away. */
   sendPacket(slot: number, offset: number, length: number, path: number, now: number): void
+  /** Larger packets than `mtu` bytes vanish on the path, and no router says so. Once for each size. */
+  reportMtu?(path: number, mtu: number): void
 }
 
 export interface StackOptions {
@@ -51,8 +62,8 @@ export interface StackOptions {
   wakePath(path: number, now: number): void
   readonly sink: StackSink
   readonly limits?: Partial<StackLimits>
-  /** NewReno by default. */
-  readonly congestion?: CongestionControlFactory
+  /** By name, or one of the caller's own. BBR by default. */
+  readonly congestion?: CongestionControlName | CongestionControlFactory
 }
 
 /** RFC 9293's names of the states, in lower case. A connection in TIME-WAIT is over for its owner and says `closed`. */
@@ -168,10 +179,17 @@ export interface UdpOptions {
 
 export interface UdpSocket {
   readonly port: number
-  /** Takes a copy; false if it is larger than the path's MTU allows or does not fit in the queue now. Throws without a route. */
+  /** Of what is sent, 1 to 255; 64 at first. */
+  hopLimit: number
+  /**
+   * Takes a copy, and sends it in fragments if it is larger than the path's MTU; false if it does not fit in the queue now.
+   * Throws a StackError without a route, and EMSGSIZE for more than 65507 bytes (65527 over IPv6).
+   */
   send(bytes: Uint8Array, address: IpAddress, port: number, now: number): boolean
-  /** From now on only that peer is heard, and its ICMP errors are reported. */
+  /** From now on only that peer is heard, and its ICMP errors are reported. Throws a StackError without a route. */
   connect(address: IpAddress, port: number): void
+  /** Everybody is heard again. */
+  disconnect(): void
   close(): void
 }
 

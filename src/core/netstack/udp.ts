@@ -1,43 +1,34 @@
-// UDP sockets (RFC 768): bounded queues both ways, replies from the address that was asked, ICMP errors for connected ones.
-import type { IpAddress } from '../base/address.js'
-import { noSlot } from '../base/packet-memory.js'
-import type { IcmpKind, QuotedPacket } from '../wire/icmp.js'
-import {
-  type AddressWords,
-  addressOf,
-  copyWords,
-  type IpHeader,
-  ipHeaderLength,
-  isMapped,
-  protocolUdp,
-  sameWords,
-  wordsOf,
-  writeIpHeader,
-} from '../wire/ip.js'
-import { createUdpHeader, parseUdp, udpHeaderLength, writeUdpHeader } from '../wire/udp.js'
+// UDP (RFC 768): sockets by port and address, and whom a datagram or an ICMP error about one is for.
+import type { PacketMemory } from '../base/packet-memory.js'
+import type { IcmpHeader, QuotedPacket } from '../wire/icmp.js'
+import { type AddressWords, type IpHeader, sameWords, wordsOf } from '../wire/ip.js'
+import { createUdpHeader, parseUdp } from '../wire/udp.js'
 import type { StackContext } from './context.js'
-import { defaultHopLimit, packetHeadroom } from './output.js'
+import { FairCount } from './fair-count.js'
 import { codeOf } from './tcp/icmp-error.js'
-import { type SocketCode, StackError, type UdpEvents, type UdpOptions, type UdpSocket } from './types.js'
+import { StackError, type UdpEvents, type UdpOptions } from './types.js'
+import { UdpOutput } from './udp-output.js'
+import { Socket } from './udp-socket.js'
 
-/** Who asks a host with several addresses is answered from the one asked; so many are remembered for a socket. */
-const rememberedPeers = 256
-
-/** Answers a datagram that nobody wants. Takes the slot. */
-export type RefuseDatagram = (slot: number, ip: IpHeader, path: number, now: number) => void
+/** Answers a datagram that nobody wants. Takes the slot, of `memory`. */
+export type RefuseDatagram = (memory: PacketMemory, slot: number, ip: IpHeader, path: number, now: number) => void
 
 export class UdpLayer {
   readonly context: StackContext
-  /** Set by ICMP, which answers for closed ports. */
-  refuse: RefuseDatagram
+  readonly output: UdpOutput
+  /** Bytes that the queues of all sockets hold. */
+  readonly memory: FairCount
   size = 0
+  readonly #refuse: RefuseDatagram
   readonly #byPort = new Map<number, Socket[]>()
   readonly #header = createUdpHeader()
   #withEvents: Socket[] = []
 
-  constructor(context: StackContext) {
+  constructor(context: StackContext, refuse: RefuseDatagram) {
     this.context = context
-    this.refuse = slot => context.memory.free(slot)
+    this.output = new UdpOutput(context)
+    this.memory = new FairCount(context.limits.udpMemory)
+    this.#refuse = refuse
   }
 
   get wantsFlush(): boolean {
@@ -63,9 +54,9 @@ export class UdpLayer {
     return socket
   }
 
-  /** Takes the slot. */
-  handleDatagram(slot: number, ip: IpHeader, path: number, now: number): void {
-    const { memory, counters } = this.context
+  /** Takes the slot, of `memory`. */
+  handleDatagram(memory: PacketMemory, slot: number, ip: IpHeader, path: number, now: number): void {
+    const { counters } = this.context
     const h = this.#header
     const drop = parseUdp(memory, ip, h)
     if (drop !== undefined) {
@@ -76,22 +67,26 @@ export class UdpLayer {
     const socket = this.#find(ip.destination, h.destinationPort, ip.source, h.sourcePort)
     if (socket === undefined) {
       counters.udpNoSocket++
-      this.refuse(slot, ip, path, now)
+      this.#refuse(memory, slot, ip, path, now)
       return
     }
     counters.udpIn++
-    const taken = socket.receive(memory.u8.slice(h.payload, h.payload + h.payloadLength), ip, h.sourcePort)
-    if (!taken) counters.udpQueueFull++
+    const bytes = memory.u8.slice(h.payload, h.payload + h.payloadLength)
+    if (!socket.receive(bytes, ip, h.sourcePort, path)) counters.udpQueueFull++
     memory.free(slot)
   }
 
-  /** An ICMP error about a datagram of ours. True if a connected socket had sent it. */
-  handleError(quoted: QuotedPacket, kind: IcmpKind, path: number): boolean {
-    const { source, sourcePort, destination, destinationPort } = quoted
+  /** An ICMP error about a datagram of ours. True if it told something: of the path, or to a connected socket. */
+  handleError(quoted: QuotedPacket, h: IcmpHeader, path: number): boolean {
+    const { source, sourcePort, destination, destinationPort, version, length } = quoted
+    const { paths, now } = this.context
+    if (h.kind === 'packet-too-big') {
+      return this.output.hasSent(quoted, path) && paths.believeMtu(path, version, h.mtu, length, now)
+    }
     const socket = this.#find(source, sourcePort, destination, destinationPort)
     if (socket === undefined || !socket.isConnectedTo(destination, destinationPort)) return false
-    if (kind === 'packet-too-big' || this.context.routeTo(destination) !== path) return false
-    socket.fail(codeOf(kind))
+    if (this.context.routeTo(destination) !== path) return false
+    socket.fail(codeOf(h.kind))
     return true
   }
 
@@ -149,133 +144,4 @@ export class UdpLayer {
     }
     return -1
   }
-}
-
-interface Message {
-  readonly bytes: Uint8Array
-  readonly address: IpAddress
-  readonly port: number
-}
-
-class Socket implements UdpSocket {
-  readonly address: AddressWords | undefined
-  readonly port: number
-  readonly #layer: UdpLayer
-  readonly #events: UdpEvents
-  #remote: AddressWords | undefined
-  #remotePort = 0
-  #queue: Message[] = []
-  #queuedBytes = 0
-  #error: SocketCode | undefined
-  #noted = false
-  #closed = false
-  /** Which of our addresses a peer asked, by its address and port. */
-  #asked: Map<string, AddressWords> | undefined
-
-  constructor(layer: UdpLayer, address: AddressWords | undefined, port: number, events: UdpEvents) {
-    this.#layer = layer
-    this.address = address
-    this.port = port
-    this.#events = events
-  }
-
-  get isConnected(): boolean {
-    return this.#remote !== undefined
-  }
-
-  isConnectedTo(remote: AddressWords, port: number): boolean {
-    return this.#remote !== undefined && this.#remotePort === port && sameWords(this.#remote, remote)
-  }
-
-  connect(address: IpAddress, port: number): void {
-    this.#remote = wordsOf(address)
-    this.#remotePort = port
-  }
-
-  send(bytes: Uint8Array, address: IpAddress, port: number, now: number): boolean {
-    const { context } = this.#layer
-    const { memory, output, counters, paths } = context
-    context.now = now
-    const remote = wordsOf(address)
-    const local = this.address ?? this.#asked?.get(peerKey(remote, port)) ?? context.sourceFor(remote)
-    if (this.#closed) throw new StackError('EINVAL', 'the socket is closed')
-    if (local === undefined || isMapped(local) !== isMapped(remote)) {
-      throw new StackError('ENETUNREACH', 'no own address of that family')
-    }
-    const path = context.routeTo(remote)
-    if (path === -1) throw new StackError('ENETUNREACH', 'no route to the address')
-    const version = isMapped(local) ? 4 : 6
-    const headers = ipHeaderLength(version) + udpHeaderLength
-    if (headers + bytes.length > paths.mtu(path, now) || output.full) return false
-    const slot = memory.alloc()
-    if (slot === noSlot) {
-      counters.noSlot++
-      return false
-    }
-    const packet = slot + packetHeadroom
-    const header = packet + ipHeaderLength(version)
-    memory.u8.set(bytes, header + udpHeaderLength)
-    writeUdpHeader(memory, header, this.port, port, bytes.length, local, remote)
-    const length = udpHeaderLength + bytes.length
-    writeIpHeader(memory, packet, version, length, protocolUdp, defaultHopLimit, local, remote)
-    counters.udpOut++
-    return output.enqueue(slot, headers + bytes.length, path)
-  }
-
-  close(): void {
-    if (this.#closed) return
-    this.#closed = true
-    this.#queue = []
-    this.#layer.remove(this)
-  }
-
-  /** The layer's: a datagram came. False if there is no room for it. */
-  receive(bytes: Uint8Array, ip: IpHeader, port: number): boolean {
-    const { limits } = this.#layer.context
-    if (this.#queue.length >= limits.udpQueue || this.#queuedBytes + bytes.length > limits.udpQueueBytes) return false
-    this.#queue.push({ bytes, address: addressOf(ip.source), port })
-    this.#queuedBytes += bytes.length
-    if (this.address === undefined) this.#rememberAsked(ip, port)
-    this.#note()
-    return true
-  }
-
-  fail(code: SocketCode): void {
-    this.#error = code
-    this.#note()
-  }
-
-  runEvents(): void {
-    this.#noted = false
-    const messages = this.#queue
-    const error = this.#error
-    this.#queue = []
-    this.#queuedBytes = 0
-    this.#error = undefined
-    for (const message of messages) {
-      if (!this.#closed) this.#events.message(message.bytes, message.address, message.port)
-    }
-    if (error !== undefined && !this.#closed) this.#events.error(error)
-  }
-
-  #note(): void {
-    if (this.#noted) return
-    this.#noted = true
-    this.#layer.noteEvents(this)
-  }
-
-  #rememberAsked(ip: IpHeader, port: number): void {
-    const usual = this.#layer.context.sourceFor(ip.source)
-    if (usual !== undefined && sameWords(usual, ip.destination) && this.#asked === undefined) return
-    this.#asked ??= new Map()
-    const asked = this.#asked
-    const key = peerKey(ip.source, port)
-    asked.delete(key)
-    asked.set(key, copyWords(ip.destination))
-    if (asked.size > rememberedPeers) asked.delete(asked.keys().next().value as string)
-  }
-}
-
-function peerKey(address: AddressWords, port: number): string {
-  return `${address.w0},${address.w1},${address.w2},${address.w3},${port}`
 }

@@ -3,6 +3,7 @@
 import type { PacketMemory } from '../base/packet-memory.js'
 import { checksumOf, onesSum, sumIsValid } from './checksum.js'
 import { type AddressWords, type IpHeader, protocolIcmp, protocolIcmpv6, pseudoHeaderSum, wordsOf } from './ip.js'
+import { fragmentHeaderLength, protocolFragment } from './ipv6.js'
 
 export const icmpHeaderLength = 8
 
@@ -112,10 +113,30 @@ export function echoType(version: 4 | 6, reply: boolean): number {
   return reply ? 129 : 128
 }
 
-/** Type << 8 | code of the errors that we send. */
-export function unreachableType(version: 4 | 6, what: 'port' | 'protocol'): number {
-  if (version === 4) return (3 << 8) | (what === 'port' ? 3 : 2)
-  return what === 'port' ? (1 << 8) | 4 : (4 << 8) | 1
+/** An error that we send, by what it says. */
+export type IcmpError = 'port' | 'protocol' | 'host' | 'prohibited' | 'reassembly-time' | 'parameter'
+
+const errors4: Record<IcmpError, number> = {
+  port: (3 << 8) | 3,
+  protocol: (3 << 8) | 2,
+  host: (3 << 8) | 1,
+  prohibited: (3 << 8) | 13,
+  'reassembly-time': (11 << 8) | 1,
+  parameter: 12 << 8,
+}
+
+const errors6: Record<IcmpError, number> = {
+  port: (1 << 8) | 4,
+  protocol: (4 << 8) | 1,
+  host: (1 << 8) | 3,
+  prohibited: (1 << 8) | 1,
+  'reassembly-time': (3 << 8) | 1,
+  parameter: 4 << 8,
+}
+
+/** Type << 8 | code of an error that we send. */
+export function errorType(version: 4 | 6, error: IcmpError): number {
+  return version === 4 ? errors4[error] : errors6[error]
 }
 
 /** Writes the first eight bytes and the checksum in front of a body that is in place already. `rest` is bytes 4 to 7. */
@@ -143,31 +164,51 @@ export interface QuotedPacket {
   readonly protocol: number
   readonly source: AddressWords
   readonly destination: AddressWords
-  /** The first 8 bytes of the upper layer: TCP and UDP have their ports here, TCP its sequence number after them. */
-  readonly payload: number
+  /** Bytes that the whole packet had. */
+  readonly length: number
+  /** The first four bytes of the upper layer: the ports of TCP and UDP … */
   readonly sourcePort: number
   readonly destinationPort: number
+  /** … and the next four: TCP's sequence number, UDP's length and checksum, an echo's identifier and number. */
+  readonly word: number
 }
 
-/** Reads what an error quotes; undefined if it is too little. Our packets have neither options nor extension headers. */
+/**
+ * Reads what an error quotes; undefined if it is too little, or the later part of a datagram. Our packets have neither
+ * options nor extension headers, but for the fragment header.
+ */
 export function parseQuoted(memory: PacketMemory, icmp: IcmpHeader): QuotedPacket | undefined {
   const { u8, view } = memory
   const start = icmp.body
+  const end = start + icmp.bodyLength
   if (icmp.bodyLength < 28) return undefined
   const version = (u8[start] as number) >> 4
   if (version !== 4 && version !== 6) return undefined
   if (version === 6 && icmp.bodyLength < 48) return undefined
   const addresses = version === 4 ? start + 12 : start + 8
   const size = version === 4 ? 4 : 16
-  const payload = version === 4 ? start + ((u8[start] as number) & 15) * 4 : start + 40
-  if (payload + 8 > start + icmp.bodyLength) return undefined
+  let payload = start + 40
+  let protocol = u8[start + 6] as number
+  let length = 40 + view.getUint16(start + 4)
+  if (version === 4) {
+    payload = start + ((u8[start] as number) & 15) * 4
+    protocol = u8[start + 9] as number
+    length = view.getUint16(start + 2)
+    if (payload < start + 20 || (view.getUint16(start + 6) & 0x1fff) !== 0) return undefined
+  } else if (protocol === protocolFragment) {
+    if ((view.getUint16(payload + 2) & 0xfff8) !== 0) return undefined
+    protocol = u8[payload] as number
+    payload += fragmentHeaderLength
+  }
+  if (payload + 8 > end) return undefined
   return {
     version,
-    protocol: u8[version === 4 ? start + 9 : start + 6] as number,
+    protocol,
     source: wordsOf(u8.subarray(addresses, addresses + size)),
     destination: wordsOf(u8.subarray(addresses + size, addresses + 2 * size)),
-    payload,
+    length,
     sourcePort: view.getUint16(payload),
     destinationPort: view.getUint16(payload + 2),
+    word: view.getInt32(payload + 4),
   }
 }

@@ -16,16 +16,22 @@ export interface AddressWords {
 /** A parsed IP header. Offsets are into packet memory. */
 export interface IpHeader {
   version: 4 | 6
-  /** The upper layer's protocol number, past IPv6 extension headers. */
+  /** The upper layer's protocol number, past IPv6 extension headers; in a fragment, what its header names. */
   protocol: number
+  /** Where in the packet the protocol is named, bytes from its start. */
+  protocolAt: number
   hopLimit: number
   source: AddressWords
   destination: AddressWords
   /** Offset of the IP header. */
   start: number
-  /** Offset of the upper layer's first byte. */
+  /** Offset of the upper layer's first byte; in a fragment, of its part. */
   payload: number
   payloadLength: number
+  /** Of a packet that is dropped: the code of the Parameter Problem it is answered with (RFC 8200, 4), −1 for none … */
+  problem: number
+  /** … and where in the packet the problem is. */
+  problemAt: number
   /** A part of a larger packet; `fragmentOffset` (bytes), `moreFragments` and `fragmentId` hold then. */
   fragment: boolean
   fragmentOffset: number
@@ -34,12 +40,14 @@ export interface IpHeader {
 }
 
 /** Why an IP packet was dropped: the name of its counter. */
-export type IpDrop = 'ipTruncated' | 'ipVersion' | 'ipHeader' | 'ipChecksum' | 'ipRouting' | 'ipMapped'
+export type IpDrop = 'ipTruncated' | 'ipVersion' | 'ipHeader' | 'ipChecksum' | 'ipOption' | 'ipRouting' | 'ipMapped'
 
 export const protocolIcmp = 1
 export const protocolTcp = 6
 export const protocolUdp = 17
 export const protocolIcmpv6 = 58
+/** RFC 8200, 4.7: nothing follows. */
+export const protocolNone = 59
 
 export const ipv4HeaderLength = 20
 export const ipv6HeaderLength = 40
@@ -48,12 +56,15 @@ export function createIpHeader(): IpHeader {
   return {
     version: 4,
     protocol: 0,
+    protocolAt: 0,
     hopLimit: 0,
     source: { w0: 0, w1: 0, w2: 0, w3: 0 },
     destination: { w0: 0, w1: 0, w2: 0, w3: 0 },
     start: 0,
     payload: 0,
     payloadLength: 0,
+    problem: -1,
+    problemAt: 0,
     fragment: false,
     fragmentOffset: 0,
     moreFragments: false,
@@ -74,7 +85,7 @@ export function ipHeaderLength(version: 4 | 6): number {
   return version === 4 ? ipv4HeaderLength : ipv6HeaderLength
 }
 
-/** Writes a header without options or extensions in front of `payloadLength` bytes; a packet of ours is never fragmented. */
+/** Writes a header without options or extensions in front of `payloadLength` bytes; no router may fragment the packet. */
 export function writeIpHeader(
   memory: PacketMemory,
   offset: number,

@@ -6,6 +6,7 @@ import { noSlot } from '../base/packet-memory.js'
 import { SecretKey } from '../base/secret.js'
 import type { PrivateKey } from '../crypto/crypto.js'
 import {
+  type Initiation,
   parseCookieReply,
   parseInitiation,
   parseResponse,
@@ -50,7 +51,11 @@ export function sendInitiation(device: DeviceContext, peer: PeerState, now: numb
   const ephemeral = createEphemeral(device, peer)
   const timestamp = device.clock.next(wall, peer.lastSentTimestamp)
   const fields = writeInitiation(crypto, state, ephemeral, identity.key, peer.publicKey, peer.staticStatic, timestamp)
-  if (fields === undefined) return
+  if (fields === undefined) {
+    ephemeral.wipe()
+    state.wipe()
+    return
+  }
   peer.lastSentTimestamp = timestamp
   const index = device.indices.draw()
   const message = serialiseInitiation({
@@ -83,34 +88,43 @@ export function resendInitiation(device: DeviceContext, peer: PeerState, endpoin
 
 /** Answers an initiation whose MACs are in order, if it comes from a peer and is not a replay. */
 export function handleInitiation(device: DeviceContext, bytes: Uint8Array, source: Endpoint, now: number): void {
-  const { crypto, identity, counters } = device
   const message = parseInitiation(bytes)
-  if (message === undefined || identity === undefined) return
-  const state = SymmetricState.start(crypto, construction, identifier)
-  const remoteStatic = readInitiationStatic(crypto, state, identity.key, message)
-  if (remoteStatic === undefined) {
-    counters.badHandshake++
-    return
-  }
-  const peer = device.peerByKey(remoteStatic)
-  if (peer === undefined || peer.staticStatic === undefined) {
-    counters.unknownPeer++
-    return
-  }
-  const timestamp = readInitiationPayload(state, peer.staticStatic, message.encryptedTimestamp)
-  if (timestamp === undefined) counters.badHandshake++
-  else if (peer.latestTimestamp !== undefined && compareTimestamps(timestamp, peer.latestTimestamp) <= 0)
-    counters.replayedInitiation++
-  else if (now < peer.lastInitiationAcceptedAt + device.timers.initiationInterval) counters.tooSoonInitiation++
-  else {
-    peer.latestTimestamp = timestamp
-    peer.lastInitiationAcceptedAt = now
+  if (message === undefined || device.identity === undefined) return
+  const state = SymmetricState.start(device.crypto, construction, identifier)
+  const peer = authenticate(device, device.identity.key, state, message, now)
+  if (peer !== undefined) {
     peer.rxBytes += bytes.length
     noteReceived(peer, now)
     noteEndpoint(device, peer, source, now)
     sendResponse(device, peer, state, message.ephemeral, message.sender, now)
   }
   state.wipe()
+}
+
+/** Whose initiation it is; undefined, and nothing has changed but a count, if it is nobody's or an old one. */
+function authenticate(
+  device: DeviceContext,
+  key: PrivateKey,
+  state: SymmetricState,
+  message: Initiation,
+  now: number,
+): PeerState | undefined {
+  const { crypto, counters, timers } = device
+  const remoteStatic = readInitiationStatic(crypto, state, key, message)
+  const peer = remoteStatic && device.peerByKey(remoteStatic)
+  const timestamp = peer?.staticStatic && readInitiationPayload(state, peer.staticStatic, message.encryptedTimestamp)
+  if (remoteStatic === undefined) counters.badHandshake++
+  else if (peer?.staticStatic === undefined) counters.unknownPeer++
+  else if (timestamp === undefined) counters.badHandshake++
+  else if (peer.latestTimestamp !== undefined && compareTimestamps(timestamp, peer.latestTimestamp) <= 0)
+    counters.replayedInitiation++
+  else if (now < peer.lastInitiationAcceptedAt + timers.initiationInterval) counters.tooSoonInitiation++
+  else {
+    peer.latestTimestamp = timestamp
+    peer.lastInitiationAcceptedAt = now
+    return peer
+  }
+  return undefined
 }
 
 /** Answers, and derives the keypair that the initiator's first packet will confirm. */

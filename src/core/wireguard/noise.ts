@@ -62,6 +62,7 @@ export class SymmetricState {
   mixKeyAndHash(input: Uint8Array): void {
     const [chainingKey, data, key] = this.#hkdf(input, 3)
     this.mixHash(data as Uint8Array)
+    data?.fill(0)
     this.#setKey(chainingKey, key)
   }
 

@@ -90,6 +90,16 @@ describe('the configuration', () => {
     })
   })
 
+  it('needs a [Peer], unless peers may come later', async () => {
+    const [empty] = conf().split('[Peer]')
+    const path = file(empty as string)
+    expect(await failure({ file: path })).toEqual({
+      code: 'CONFIG_INVALID',
+      message: expect.stringMatching(/no \[Peer\] section: add one with .* --name or --uapi/),
+    })
+    expect(await read({ file: path }, { peersMayCome: true })).toMatchObject({ key: key(1), warnings: [] })
+  })
+
   it('is unreadable where there is no such file', async () => {
     expect(await failure({ file: '/nonexistent/a.conf' })).toEqual({
       code: 'CONFIG_UNREADABLE',

@@ -53,8 +53,8 @@ async function leaveBehind(path: string): Promise<void> {
   await once(server, 'close')
 }
 
-describe('28: the socket', () => {
-  it('is for its user alone, whatever the umask, and leaves nothing beside it', async () => {
+describe('the socket', () => {
+  it('is for its user alone, whatever the umask, and leaves nothing beside it (W28)', async () => {
     const directory = folder()
     const path = join(directory, 'wg0.sock')
     const before = process.umask()
@@ -66,7 +66,7 @@ describe('28: the socket', () => {
     expect(readdirSync(directory)).toEqual([])
   })
 
-  it('answers several requests of one connection, in order, however they are cut', async () => {
+  it('answers several requests of one connection, in order, however they are cut (W28)', async () => {
     const { path } = await open(join(folder(), 's'))
     const text = 'get=1\n\nset=1\nlisten_port=0\n\nget=1\n\n'
     for (const size of [1, 2, 3, 7, 100]) {

@@ -43,13 +43,14 @@ describe('tunless up', () => {
   it('takes what it is given', async () => {
     const { code } = await run(
       ...['up', '-c', 'a.conf', '-D', '1080', '-L', '1:a:2', '-L', '[::1]:3:b:4', '-6', '-q', '--timeout', '500ms'],
-      ...['--ready-file', 'ready.json', '--private-key-file', 'key'],
+      ...['--ready-file', 'ready.json', '--private-key-file', 'key', '--congestion', 'cubic'],
     )
     expect(code).toBe(0)
     expect(up).toHaveBeenCalledExactlyOnceWith({
       file: 'a.conf',
       privateKeyFile: 'key',
       family: 6,
+      congestion: 'cubic',
       timeout: 500,
       level: 'quiet',
       socks: { host: '127.0.0.1', port: 1080 },
@@ -70,6 +71,7 @@ describe('tunless up', () => {
     [['up', '-4', '-6'], /'-4' cannot be used with option '-6'/],
     [['up', '-v', '-q'], /cannot be used with/],
     [['up', '--timeout', '5x'], /argument '5x' is invalid\. write seconds/],
+    [['up', '--congestion', 'reno'], /argument 'reno' is invalid\. Allowed choices are bbr, cubic\./],
     [['up', '-D', 'x'], /'x' is not a port/],
     [['up', '-L', '80:web1'], /write \[BIND:\]PORT:HOST:HOSTPORT/],
     [['up', '--daemon'], /unknown option '--daemon'/],
@@ -89,8 +91,9 @@ describe('tunless up', () => {
 
 describe('tunless nc', () => {
   it('takes a host and a port', async () => {
-    await run('nc', '-c', 'a.conf', '-4', 'web1', '22')
-    const options = { file: 'a.conf', family: 4, timeout: 20_000, level: 'normal', host: 'web1', port: 22 }
+    await run('nc', '-c', 'a.conf', '-4', '--congestion', 'bbr', 'web1', '22')
+    const congestion = 'bbr'
+    const options = { file: 'a.conf', family: 4, congestion, timeout: 20_000, level: 'normal', host: 'web1', port: 22 }
     expect(nc).toHaveBeenCalledExactlyOnceWith(options, expect.any(Function))
   })
 

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { createClock } from '../../../src/node/clock.js'
 
@@ -21,7 +23,7 @@ describe('the clock of a tunnel', () => {
     expect(now()).toBe(100_000)
   })
 
-  it('counts the time that the machine slept', () => {
+  it('counts the time that the machine slept (W30)', () => {
     const source = fakeSource()
     const now = createClock(source)
     source.elapsed = 1000
@@ -43,5 +45,12 @@ describe('the clock of a tunnel', () => {
       expect(now()).toBeGreaterThanOrEqual(last)
       last = now()
     }
+  })
+
+  it('is the last of what Node gives: the rest that a kernel does is said in the documents (W30)', () => {
+    const text = readFileSync(join(import.meta.dirname, '../../../docs/running.md'), 'utf8').replaceAll('\n', ' ')
+    expect(text).toMatch(
+      /Not to be had in Node, and so not done: ECN and DSCP [^.]* forked or restored from a snapshot/,
+    )
   })
 })

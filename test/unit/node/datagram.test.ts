@@ -72,7 +72,7 @@ describe('a datagram', () => {
   })
 
   it.each([
-    ['too long', () => Buffer.alloc(1393), 'server', { code: 'EMSGSIZE' }],
+    ['too long', () => Buffer.alloc(65_508), 'server', { code: 'EMSGSIZE', syscall: 'send' }],
     ['without a route', () => 'x', 'outside', { code: 'ENETUNREACH', syscall: 'send', cause: { code: 'NO_ROUTE' } }],
     ['to nobody', () => 'x', 'nowhere', { code: 'ENOTFOUND' }],
   ])('that is %s is told to the callback, else as error', async (_, message, host, error) => {
@@ -99,9 +99,7 @@ describe('a socket', () => {
     const one = new DatagramSocket(network.client).bind({ port: 0, address: '10.7.0.2' })
     await once(one, 'listening')
     expect(one.address()).toEqual({ address: '10.7.0.2', family: 'IPv4', port: expect.any(Number) })
-    expect(() => new DatagramSocket(network.client).address()).toThrow(
-      expect.objectContaining({ code: 'ERR_SOCKET_DGRAM_NOT_RUNNING' }),
-    )
+    expect(() => new DatagramSocket(network.client).address()).toThrow(expect.objectContaining({ code: 'EBADF' }))
   })
 
   it('on a port that is taken fails', async () => {

@@ -92,13 +92,13 @@ async function rig(
   })
 }
 
-describe('27: an endpoint', () => {
+describe('an endpoint', () => {
   it('given as an address is there at once, and nobody is asked for it', async () => {
     const { keeper, endpoint, ...state } = await rig([], { host: '192.0.2.2' })
     expect([endpoint(), keeper.text, state.asked]).toEqual(['192.0.2.2:1000', '192.0.2.2:1000', 0])
   })
 
-  it('whose name fails to resolve is asked for again, and the failure is told meanwhile', async () => {
+  it('whose name fails to resolve is asked for again, and the failure is told meanwhile (W27)', async () => {
     const test = await rig(Object.assign(new Error('no'), { code: 'ENOTFOUND' }))
     expect(test.keeper.failure?.code).toBe('ENOTFOUND')
     test.addresses = ['192.0.2.2']
@@ -107,7 +107,7 @@ describe('27: an endpoint', () => {
     test.keeper.stop()
   })
 
-  it('with addresses of both families: the same initiation goes to the second after 250 ms', async () => {
+  it('with addresses of both families: the same initiation goes to the second after 250 ms (W27)', async () => {
     const test = await rig(['2001:db8::9', '2001:db8::8', '192.0.2.2'])
     test.a.send(test.b, 'hello')
     await test.run(2000)
@@ -117,14 +117,14 @@ describe('27: an endpoint', () => {
     expect([test.endpoint(), test.b.received, test.asked]).toEqual(['192.0.2.2:1000', ['hello'], 1])
   })
 
-  it('that answers within 250 ms is the only one that is tried', async () => {
+  it('that answers within 250 ms is the only one that is tried (W27)', async () => {
     const test = await rig(['192.0.2.2', '2001:db8::9'])
     test.a.send(test.b, 'hello')
     await test.run(5000)
     expect(test.initiations()).toEqual(['1000 192.0.2.2:1000'])
   })
 
-  it('with many addresses: each gets its turn', async () => {
+  it('with many addresses: each gets its turn (W27)', async () => {
     const test = await rig([
       '198.51.100.1',
       '198.51.100.2',
@@ -139,10 +139,10 @@ describe('27: an endpoint', () => {
   })
 })
 
-describe('27: a name that leads elsewhere', () => {
+describe('a name that leads elsewhere', () => {
   const moved = endpointOf('192.0.2.77:1000')
 
-  it('is resolved again with the first initiation after 135 s of silence, and answered at once', async () => {
+  it('is resolved again with the first initiation after 135 s of silence, and answered at once (W27)', async () => {
     const test = await rig(['192.0.2.2'])
     test.a.send(test.b, 'before')
     await test.run(134_000)
@@ -158,7 +158,7 @@ describe('27: a name that leads elsewhere', () => {
     expect([test.endpoint(), test.b.received]).toEqual(['192.0.2.77:1000', ['before', 'after']])
   })
 
-  it('is not asked for while the last handshake is younger, however often nobody answers', async () => {
+  it('is not asked for while the last handshake is younger, however often nobody answers (W27)', async () => {
     const test = await rig(['192.0.2.2'])
     test.a.send(test.b, 'before')
     await test.run(1000)
@@ -172,7 +172,7 @@ describe('27: a name that leads elsewhere', () => {
     expect(test.asked).toBeGreaterThan(1)
   })
 
-  it('does not take a live roamed endpoint away, even from a session whose renewal fails', async () => {
+  it('does not take a live roamed endpoint away, even from a session whose renewal fails (W27)', async () => {
     const test = await rig(['192.0.2.2'], { persistentKeepalive: 25 })
     test.a.send(test.b, 'before')
     await test.run(1000)

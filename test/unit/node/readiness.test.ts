@@ -42,7 +42,7 @@ describe('why nobody answered', () => {
     expect(message).toContain('it answered before')
   })
 
-  it('a peer without an endpoint has to call, and cannot be', () => {
+  it('a peer without an endpoint has to call, and cannot be (W22)', () => {
     const { message } = explainSilence(evidence({ attempts: [{ ...attempt, endpoint: undefined, initiations: 0 }] }))
     expect(message).toBe(
       'web1 has no Endpoint and has not called on UDP port 51999: add Endpoint, or start the other side',

@@ -183,7 +183,7 @@ describe('a dial', () => {
     expect(network.client.dials).toEqual([])
   })
 
-  it('carries its options to the connection', async () => {
+  it('carries its options to the connection (N16)', async () => {
     await listen()
     const socket = new TunnelSocket(network.client, { noDelay: false, keepAlive: true, keepAliveInitialDelay: 5000 })
     socket.connect(port, 'server')

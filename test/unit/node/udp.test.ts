@@ -154,7 +154,7 @@ describe.runIf(process.platform === 'linux')('a favoured endpoint', () => {
     udp.endTurn()
   }
 
-  it('29: that is closed shows by its ICMP error, and the others are heard on', async () => {
+  it('that is closed shows by its ICMP error, and the others are heard on (W29)', async () => {
     let refused: (error: NodeJS.ErrnoException) => void = () => {}
     let heard = () => {}
     const socket = await bind(0, {

@@ -4,13 +4,15 @@ import { createPath, createSeededRandom, createVirtualClock, type PathOptions } 
 function run(options: PathOptions, count: number, size = 100, seed = 1) {
   const clock = createVirtualClock()
   const arrivals: { at: number; number: number; bytes: Uint8Array }[] = []
-  const path = createPath(clock, createSeededRandom(seed), options, bytes =>
-    arrivals.push({ at: clock.now, number: new DataView(bytes.buffer).getUint32(0), bytes }),
-  )
+  const path = createPath(clock, createSeededRandom(seed), options)
+  const receive = (buffer: Uint8Array, offset: number, length: number) => {
+    const bytes = buffer.slice(offset, offset + length)
+    arrivals.push({ at: clock.now, number: new DataView(bytes.buffer).getUint32(0), bytes })
+  }
   for (let i = 0; i < count; i++) {
     const bytes = new Uint8Array(size + 8)
     new DataView(bytes.buffer).setUint32(8, i)
-    path.send(bytes, 8, size)
+    path.send(bytes, 8, size, receive)
   }
   clock.runUntil(1e9)
   return { arrivals, counters: path.counters, path }
@@ -44,6 +46,54 @@ describe('a simulated path', () => {
     const { arrivals, counters } = run({ rate: 8, queue: 9 }, 100, 972)
     expect(arrivals.map(a => Math.round(a.at))).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
     expect(counters.overflowed).toBe(90)
+  })
+
+  it('counts datagrams in its queue, whatever their size', () => {
+    const clock = createVirtualClock()
+    const path = createPath(clock, createSeededRandom(1), { rate: 1, queue: 10 })
+    const buffer = new Uint8Array(1400)
+    let arrived = 0
+    const send = (size: number, count: number) => {
+      for (let i = 0; i < count; i++) path.send(buffer, 0, size, () => arrived++)
+    }
+    send(20, 8)
+    expect(path.waiting).toBe(7)
+    send(1400, 8)
+    expect(path.waiting).toBe(10)
+    expect(path.counters).toMatchObject({ sent: 16, overflowed: 5, longestQueue: 10 })
+    clock.runUntil(48 * 8 * 8 * 0.001 + 0.1)
+    expect([arrived, path.waiting]).toEqual([8, 2])
+    send(20, 20)
+    expect(path.counters).toMatchObject({ overflowed: 17 })
+    clock.runUntil(1000)
+    expect([arrived, path.waiting]).toEqual([19, 0])
+    expect(path.counters).toMatchObject({ passed: 19, passedBytes: 16 * 20 + 3 * 1400 })
+  })
+
+  it('loses in bursts of the length that it is told, and no more than that', () => {
+    const clock = createVirtualClock()
+    const path = createPath(clock, createSeededRandom(1), { loss: 0.05, lossBurst: 10 })
+    const count = 200_000
+    let [bursts, lost] = [0, 0]
+    for (let i = 0; i < count; i++) {
+      const before = path.counters.lost
+      path.send(new Uint8Array(1), 0, 1, () => {})
+      const isLost = path.counters.lost > before
+      if (isLost && lost === 0) bursts++
+      lost = isLost ? lost + 1 : 0
+      clock.runUntil(clock.now + 0.5)
+    }
+    expect(path.counters.lost / count).toBeGreaterThan(0.04)
+    expect(path.counters.lost / count).toBeLessThan(0.06)
+    // Two datagrams a millisecond, and of ten milliseconds the ends between two datagrams.
+    expect(path.counters.lost / bursts).toBeGreaterThan(17)
+    expect(path.counters.lost / bursts).toBeLessThan(23)
+  })
+
+  it('delays by its jitter without reordering where it is told to keep the order', () => {
+    const { arrivals } = run({ delay: 10, jitter: 5, keepOrder: true }, 1000)
+    expect(arrivals.map(a => a.number)).toEqual(Array.from({ length: 1000 }, (_, i) => i))
+    expect(new Set(arrivals.map(a => a.at)).size).toBeGreaterThan(5)
   })
 
   it('swallows what is larger than its MTU, and everything while it is down', () => {

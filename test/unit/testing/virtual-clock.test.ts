@@ -41,4 +41,33 @@ describe('the virtual clock', () => {
     expect(clock.now).toBe(40)
     expect(clock.runWhile(() => count < 500, 1000)).toBe(false)
   })
+
+  it('lets who awaits go on before time does', async () => {
+    const clock = createVirtualClock()
+    const seen: [string, number][] = []
+    const walker = async (name: string, pace: number) => {
+      for (let i = 0; i < 3; i++) {
+        await clock.sleep(pace)
+        await null
+        await null
+        seen.push([name, clock.now])
+      }
+    }
+    expect(await clock.run(() => Promise.all([walker('a', 10), walker('b', 15)]).then(() => 'done'))).toBe('done')
+    expect(seen).toEqual([
+      ['a', 10],
+      ['b', 15],
+      ['a', 20],
+      ['b', 30], // asked for 30 before a did
+      ['a', 30],
+      ['b', 45],
+    ])
+  })
+
+  it('says so when what is waited for cannot happen any more, or does not happen in time', async () => {
+    const clock = createVirtualClock()
+    await expect(clock.run(new Promise(() => {}))).rejects.toThrow('nothing is left that could happen')
+    await expect(clock.run(clock.sleep(2000), 1000)).rejects.toThrow('1000 ms have passed')
+    await expect(clock.run(Promise.reject(new Error('its own')))).rejects.toThrow('its own')
+  })
 })

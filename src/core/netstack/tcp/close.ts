@@ -86,7 +86,8 @@ export function enterTimeWait(c: Tcb, now: number): void {
     },
     now,
   )
-  sendControl(c, flagAck, now)
+  // Not for the ACK that ends CLOSING, which asks for nothing.
+  if (c.ackNow) sendControl(c, flagAck, now)
   remove(c, undefined)
 }
 
@@ -101,6 +102,9 @@ export function remove(c: Tcb, code: SocketCode | undefined): void {
   layer.flows.delete(c)
   context.paths.forget(c.path, c)
   c.retransmitAt = Infinity
+  c.sender.reorderAt = Infinity
+  c.sender.lossProbeAt = Infinity
+  c.sender.paceAt = Infinity
   c.ackAt = Infinity
   c.keepAliveAt = Infinity
   c.lifetimeAt = Infinity
@@ -110,6 +114,7 @@ export function remove(c: Tcb, code: SocketCode | undefined): void {
   c.reassembly.clear()
   if (c.orphan) layer.orphans--
   if (c.released || c.events === undefined) c.received.clear()
+  c.leaveShares()
   layer.raise(c, eventClosed)
 }
 

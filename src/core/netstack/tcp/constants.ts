@@ -17,8 +17,24 @@ export const defaultMss4 = 536
 export const defaultMss6 = 1220
 /** Linux's TCP_MIN_SND_MSS: room for every option and eight bytes. */
 export const minMss = 48
-/** RFC 5681, 3.2. */
+/** RFC 5681, 3.2; RFC 8985's DupThresh. */
 export const dupThreshold = 3
+/** What a timer of the event loop can keep: RACK's and TLP's and pacing's are no shorter, and no rate is told of less. */
+export const timerTick = 1
+/** RFC 8985, 6.2, step 4: recoveries without a DSACK until the reordering window is as small as at first. */
+export const reoWndPersist = 16
+/** How long a minimum of the round trip is believed; Linux's tcp_min_rtt_wlen. */
+export const minRttWindow = 300_000
+/** RFC 8985, 7.2: without a round trip, and how long a peer may hold back the ACK of a single segment (Linux's RTO minimum). */
+export const initialProbeTimeout = 1000
+export const maxAckDelay = 200
+/** A loss probe waits so long at least; TLP's drafts and Linux up to 4.14. */
+export const minProbeTimeout = 10
+/** The least wait for what a peer has forgotten; Linux's tcp_check_sack_reneging. */
+export const renegedTimeout = 10
+/** Pacing credit that is kept: so many ms of the rate, and so many segments at least. */
+export const pacingBurst = 4
+export const pacingSegments = 2
 /** RFC 6928. */
 export const initialWindowSegments = 10
 /** Of data that is to be acknowledged; Linux's TCP_DELACK_MIN. */
@@ -40,12 +56,11 @@ export const challengeInterval = 500
 /** Node's TCP_KEEPINTVL and TCP_KEEPCNT. */
 export const keepAliveInterval = 1000
 export const keepAliveProbes = 10
+/** Segments that a connection may hold unread however short memory is: two to go on with, and two for the next window. */
+export const receiveFloorSegments = 4
+/** After so long without a read the receive buffer is as small as at first, ms; Linux's tcp_rcv_space_adjust never shrinks. */
+export const receiveIdle = 10_000
 /** Largest slab that read() returns. */
 export const slabSize = 65536
 /** Segments of one flow that leave before it is the next flow's turn. */
 export const flowQuantum = 16
-/** RFC 791 and RFC 8200: what every path carries; a smaller packet-too-big is not believed. */
-export const minMtu4 = 576
-export const minMtu6 = 1280
-/** How long a path's smaller MTU is believed (RFC 1191, 6.3). */
-export const pathMtuExpiry = 10 * 60_000

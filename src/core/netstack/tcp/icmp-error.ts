@@ -3,9 +3,8 @@
 import type { IcmpKind, QuotedPacket } from '../../wire/icmp.js'
 import type { SocketCode } from '../types.js'
 import { remove } from './close.js'
-import { minMtu4, minMtu6 } from './constants.js'
-import { segmentSizeFor, type TcpLayer } from './layer.js'
-import { resegment } from './resegment.js'
+import type { TcpLayer } from './layer.js'
+import { narrowFlows } from './segment-size.js'
 import { seqWithin } from './sequence.js'
 import { stateSynSent } from './states.js'
 import type { Tcb } from './tcb.js'
@@ -13,6 +12,7 @@ import type { Tcb } from './tcb.js'
 /** Node's code for an ICMP error, as Linux maps it. */
 export function codeOf(kind: IcmpKind): SocketCode {
   if (kind === 'port-unreachable' || kind === 'protocol-unreachable') return 'ECONNREFUSED'
+  if (kind === 'packet-too-big') return 'EMSGSIZE'
   return kind === 'net-unreachable' ? 'ENETUNREACH' : 'EHOSTUNREACH'
 }
 
@@ -27,27 +27,17 @@ export function handleTcpError(
 ): boolean {
   const c = layer.flows.find(quoted.source, quoted.sourcePort, quoted.destination, quoted.destinationPort)
   if (c === undefined || c.path !== path) return false
-  const sequence = layer.context.memory.view.getInt32(quoted.payload + 4)
-  if (!seqWithin(sequence, c.sndUna, c.outstanding)) return false
-  if (kind === 'packet-too-big') return narrow(c, mtu, now)
+  // Bytes 4 to 7 of a segment are its sequence number.
+  if (!seqWithin(quoted.word, c.sndUna, c.outstanding)) return false
+  if (kind === 'packet-too-big') return narrow(c, mtu, quoted.length, now)
   if (c.stateCode === stateSynSent) remove(c, codeOf(kind))
   else c.softError = codeOf(kind)
   return true
 }
 
-/** The path carries packets of `mtu` bytes only; 0: an old router did not say. */
-function narrow(c: Tcb, mtu: number, now: number): boolean {
-  const { paths } = c.layer.context
-  const least = c.version === 4 ? minMtu4 : minMtu6
-  if (c.version === 6 && mtu < least) return false
-  const believed = Math.max(mtu, least)
-  if (believed >= paths.mtu(c.path, now)) return false
-  paths.learnMtu(c.path, believed, now)
-  if (c.stateCode === stateSynSent || c.congestion === undefined) return true
-  c.segmentSize = segmentSizeFor(c.peerMss, c.layer.mssFor(c, now), c.tsOk ? 12 : 0)
-  c.congestion.setSegmentSize(c.segmentSize)
-  resegment(c.board, c.segmentSize, c.finSent)
-  c.retransmitNow = true
-  c.layer.wantSend(c)
+/** The path carries packets of `mtu` bytes only, says who dropped one of `length` bytes. */
+function narrow(c: Tcb, mtu: number, length: number, now: number): boolean {
+  if (!c.layer.context.paths.believeMtu(c.path, c.version, mtu, length, now)) return false
+  if (c.congestion !== undefined) narrowFlows(c, now)
   return true
 }

@@ -4,6 +4,7 @@ import { flagFin, type TcpHeader } from '../../wire/tcp.js'
 import { abort, receiveFin } from './close.js'
 import { delayedAck } from './constants.js'
 import { hold } from './held-segment.js'
+import { hasMemoryFor } from './receive-window.js'
 import { timestampNow } from './segment.js'
 import { seqBefore, seqDiff } from './sequence.js'
 import { stateEstablished, stateFinWait2 } from './states.js'
@@ -63,9 +64,15 @@ function noteFin(c: Tcb, h: TcpHeader): void {
 }
 
 function takeInOrder(c: Tcb, slot: number, payload: number, length: number, h: TcpHeader, now: number): boolean {
-  hold(c.layer.context.memory, slot, c.rcvNxt, payload, length)
-  c.received.push(slot)
+  const { memory, counters } = c.layer.context
+  // What waits behind it was admitted when it came: to ask again could leave both waiting for ever.
+  if (!hasMemoryFor(c, length)) {
+    counters.tcpReceiveMemoryFull++
+    return false
+  }
   const before = c.rcvNxt
+  hold(memory, slot, before, payload, length)
+  c.received.push(slot)
   c.rcvNxt = (c.rcvNxt + length) | 0
   if (length > c.rcvMss) c.rcvMss = length
   if (c.reassembly.count > 0) {
@@ -84,6 +91,10 @@ function takeOutOfOrder(c: Tcb, slot: number, start: number, payload: number, le
   const { counters } = c.layer.context
   counters.tcpOutOfOrder++
   ackAtOnce(c)
+  if (!hasMemoryFor(c, seqDiff((start + length) | 0, c.rcvNxt))) {
+    counters.tcpReceiveMemoryFull++
+    return false
+  }
   // Where there is no SACK the sender counts duplicates: each segment gets its own.
   if (!c.sackOk) c.acksDue++
   const taken = c.reassembly.insert(slot, start, payload, length)

@@ -6,6 +6,7 @@ import { Connection } from './connection.js'
 import { defaultMss4, defaultMss6, initialWindowSegments, rtoAfterLostSyn } from './constants.js'
 import { segmentSizeFor, type TcpLayer } from './layer.js'
 import type { Listener } from './listener.js'
+import { sampleMinRtt } from './min-rtt.js'
 import { windowShiftFor } from './receive-window.js'
 import { pseudoSumOf, timestampNow } from './segment.js'
 import { seqAtOrBefore, seqBefore, seqDiff } from './sequence.js'
@@ -139,14 +140,19 @@ export function establish(c: Tcb, h: TcpHeader, now: number): void {
   c.stateCode = stateEstablished
   c.sndUna = (c.iss + 1) | 0
   c.sndNxt = c.sndUna
+  c.windowLimitedUntil = c.sndUna
   c.sndShift = Math.max(0, c.peerWindowScale)
   if ((h.flags & flagSyn) !== 0) c.sndWl2 = h.acknowledgment
   c.segmentSize = segmentSizeFor(c.peerMss, layer.mssFor(c, now), c.tsOk ? timestampsBytes : 0)
+  c.mtuProbeAt = context.paths.mtuProbeAt(c.path)
   sampleHandshake(c, h, now)
   c.congestion = context.congestion({
     segmentSize: c.segmentSize,
     initialWindow: c.rto.smoothed === 0 ? c.segmentSize : initialWindowSegments * c.segmentSize,
+    selectiveAcks: c.sackOk,
+    rtt: c.rto.smoothed,
     now,
+    random: context.random.fraction,
   })
   c.retransmitAt = Infinity
   c.synDue = false
@@ -166,8 +172,10 @@ export function establish(c: Tcb, h: TcpHeader, now: number): void {
 
 /** A SYN that was sent once is a sample; of one sent again only timestamps tell which copy was answered (RFC 6298, 3 and 5.7). */
 function sampleHandshake(c: Tcb, h: TcpHeader, now: number): void {
-  if (!c.synResent) c.rto.sample(now - c.lastSentAt)
-  else if (c.tsOk && h.hasTimestamps && h.timestampEcho !== 0) {
+  if (!c.synResent) {
+    c.rto.sample(now - c.lastSentAt)
+    sampleMinRtt(c.sender, Math.max(now - c.lastSentAt, 0.001), now)
+  } else if (c.tsOk && h.hasTimestamps && h.timestampEcho !== 0) {
     c.rto.sample(Math.max(0, seqDiff(timestampNow(c.tsOffset, now), h.timestampEcho)))
   } else c.rto.set(rtoAfterLostSyn)
 }

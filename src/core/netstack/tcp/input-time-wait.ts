@@ -30,7 +30,7 @@ export function handleTimeWait(
     return true
   }
   if ((h.flags & (flagSyn | flagAck)) === flagSyn && isNewer(layer, record, h)) {
-    const listener = layer.listeners.find(ip.destination, h.destinationPort)
+    const listener = layer.listenerFor(ip.destination, h.destinationPort)
     if (listener === undefined) return false
     const sequence = (timeWait.sndNxt(record) + sequenceGap) | 0
     timeWait.remove(record)
@@ -45,8 +45,7 @@ export function handleTimeWait(
     memory.free(slot)
     return true
   }
-  if (!context.replies.take(now)) {
-    counters.repliesLimited++
+  if (!context.paths.mayReply(path, now)) {
     memory.free(slot)
     return true
   }

@@ -53,8 +53,14 @@ function handleStranger(layer: TcpLayer, slot: number, ip: IpHeader, h: TcpHeade
   const { memory, counters } = layer.context
   const record = layer.timeWait.find(ip.destination, h.destinationPort, ip.source, h.sourcePort)
   if (record >= 0 && handleTimeWait(layer, record, slot, ip, h, path, now)) return
-  const listener = layer.listeners.find(ip.destination, h.destinationPort)
-  if (listener !== undefined && (h.flags & (flagRst | flagAck)) === 0) {
+  const listener = layer.listenerFor(ip.destination, h.destinationPort)
+  const asks = (h.flags & (flagRst | flagAck)) === 0
+  if (asks && !layer.context.isOwn(ip.destination)) {
+    layer.handleForwarded?.(ip, h, path, now)
+    memory.free(slot)
+    return
+  }
+  if (listener !== undefined && asks) {
     handleListen(layer, listener, ip, h, path, now)
     memory.free(slot)
     return
@@ -63,9 +69,13 @@ function handleStranger(layer: TcpLayer, slot: number, ip: IpHeader, h: TcpHeade
   replyReset(layer.context, slot, ip, h, path, now)
 }
 
-/** RFC 9293, 3.10.7.4: an ACK of something else resets the half-open connection's other side, and leaves this one be. */
+/**
+ * RFC 9293, 3.10.7.4: an ACK of something else resets the half-open connection's other side, and leaves this one be. What
+ * lies outside of the window is judged by that first.
+ */
 function synReceivedAckIsGood(c: Tcb, h: TcpHeader): boolean {
   if ((h.flags & (flagAck | flagRst)) !== flagAck) return true
+  if ((h.flags & flagSyn) === 0 && !isAcceptable(c, h)) return true
   return seqBefore(c.sndUna, h.acknowledgment) && seqAtOrBefore(h.acknowledgment, c.sndNxt)
 }
 
@@ -108,7 +118,7 @@ function segmentArrives(c: Tcb, slot: number, h: TcpHeader, path: number, now: n
   }
   c.heardAt = now
   c.path = path
-  if (c.tsOk && h.hasTimestamps && seqAtOrBefore(h.sequence, c.lastAckSent)) {
+  if (c.tsOk && h.hasTimestamps && seqAtOrBefore(h.sequence, c.lastAckSent) && !isOvertaken(c, h, now)) {
     c.tsRecent = h.timestamp
     c.tsRecentAt = now
   }
@@ -129,9 +139,20 @@ function synAgain(c: Tcb, h: TcpHeader, now: number): boolean {
   return false
 }
 
-/** PAWS (RFC 7323, 5.3). */
-function isOldByTimestamp(c: Tcb, h: TcpHeader, now: number): boolean {
+function isOvertaken(c: Tcb, h: TcpHeader, now: number): boolean {
   return seqBefore(h.timestamp, c.tsRecent) && now - c.tsRecentAt < pawsExpiry
+}
+
+/**
+ * PAWS (RFC 7323, 5.3). A pure ACK that others overtook carries no data that could be old, and SACK blocks that no later one
+ * repeats: it is heard, as Linux hears it (tcp_disordered_ack). So is data while other data waits out of order: a head that
+ * was resent moves TS.Recent ahead of what left just before it and is still under way, and to drop that is to lose it.
+ */
+function isOldByTimestamp(c: Tcb, h: TcpHeader, now: number): boolean {
+  if (!isOvertaken(c, h, now)) return false
+  const isPureAck = h.payloadLength === 0 && (h.flags & (flagSyn | flagFin)) === 0 && h.sequence === c.rcvNxt
+  if (!isPureAck && c.reassembly.count === 0) return true
+  return seqDiff(c.tsRecent, h.timestamp) > c.rto.interval
 }
 
 /**

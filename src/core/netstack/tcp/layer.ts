@@ -1,14 +1,15 @@
 // What the connections of a stack share: tables, pools, the queue of those with something to send, the queue of events.
 
-import { createTcpHeader } from '../../wire/tcp.js'
+import type { AddressWords, IpHeader } from '../../wire/ip.js'
+import { createTcpHeader, type TcpHeader } from '../../wire/tcp.js'
 import { RateBudget } from '../budget.js'
 import type { StackContext } from '../context.js'
+import { SharedBudget } from '../shared-budget.js'
 import { armOrphan } from './close.js'
 import { flowQuantum, minMss } from './constants.js'
 import { FlowTable } from './flow-table.js'
 import { LanesPool } from './lanes.js'
-import { ListenerTable } from './listener.js'
-import type { SlotBudget } from './reassembly.js'
+import { type Listener, ListenerTable } from './listener.js'
 import { ChunkPool } from './send-queue.js'
 import { stateClosed } from './states.js'
 import type { Tcb } from './tcb.js'
@@ -23,8 +24,13 @@ export class TcpLayer {
   readonly listeners = new ListenerTable()
   readonly chunks: ChunkPool
   readonly lanes = new LanesPool()
-  readonly reassemblyBudget: SlotBudget
+  /** Bytes received and not read, bytes written and not acknowledged, slots received out of order. */
+  readonly receiveMemory: SharedBudget
+  readonly sendMemory: SharedBudget
+  readonly reassemblySlots: SharedBudget
   readonly challenges: RateBudget
+  /** What becomes of a SYN to an address that is none of ours, set by who forwards. */
+  handleForwarded: ((ip: IpHeader, h: TcpHeader, path: number, now: number) => void) | undefined
   /** Filled by each segment that arrives. */
   readonly header = createTcpHeader()
   orphans = 0
@@ -41,7 +47,9 @@ export class TcpLayer {
       context.deadlines.set(this.timeWait.timer, deadline),
     )
     this.chunks = new ChunkPool(limits.sendPool)
-    this.reassemblyBudget = { used: 0, limit: Math.floor(memory.capacity * limits.reassemblyShare) }
+    this.receiveMemory = new SharedBudget(limits.receiveMemory)
+    this.sendMemory = new SharedBudget(limits.sendMemory)
+    this.reassemblySlots = new SharedBudget(Math.floor(memory.capacity * limits.reassemblyShare))
     const challenges = limits.challengeAcksPerSecond
     this.challenges = new RateBudget(() => Math.ceil(challenges / 2) + random.below(challenges))
   }
@@ -50,9 +58,14 @@ export class TcpLayer {
     return this.#senders.length > this.#nextSender || this.#withEvents.length > 0
   }
 
+  /** Who listens at an address of ours. */
+  listenerFor(address: AddressWords, port: number): Listener | undefined {
+    return this.context.isOwn(address) ? this.listeners.find(address, port) : undefined
+  }
+
   /** The MSS to announce: what a packet of the path holds beside headers without options (RFC 6691). */
   mssFor(c: Pick<Tcb, 'version' | 'path'>, now: number): number {
-    return this.context.paths.mtu(c.path, now) - (c.version === 4 ? 40 : 60)
+    return this.context.paths.mtu(c.path, now) - headersLength(c.version)
   }
 
   /** Asks for a turn at sending. */
@@ -70,7 +83,9 @@ export class TcpLayer {
 
   /** Moves the connection's deadline nearer if one of its timers asks for it. A timer that moved away is met lazily. */
   schedule(c: Tcb): void {
-    const due = Math.min(c.retransmitAt, c.ackAt, c.keepAliveAt, c.lifetimeAt)
+    const { reorderAt, lossProbeAt, paceAt } = c.sender
+    const repair = Math.min(c.retransmitAt, reorderAt, lossProbeAt, paceAt, c.congestion?.deadline ?? Infinity)
+    const due = Math.min(repair, c.ackAt, c.keepAliveAt, c.lifetimeAt)
     if (due < c.deadline) this.context.deadlines.set(c, due)
   }
 
@@ -131,6 +146,11 @@ export class TcpLayer {
     // The turn is over for what was received: what nobody read leaves its slots.
     if (c.received.holdsSlots) c.received.settle()
   }
+}
+
+/** IP and TCP headers without options. */
+export function headersLength(version: 4 | 6): number {
+  return version === 4 ? 40 : 60
 }
 
 /** RFC 9293, 3.7.1, with options taken off (RFC 6691). */

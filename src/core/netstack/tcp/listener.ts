@@ -12,6 +12,8 @@ export class Listener implements TcpListener {
   readonly backlog: number
   readonly halfOpen = new Set<Tcb>()
   readonly accept: (connection: TcpConnection) => TcpEvents
+  /** Told of a half-open connection that came to nothing. */
+  abandoned: ((c: Tcb) => void) | undefined
   closed = false
   readonly #table: ListenerTable
 
@@ -85,15 +87,18 @@ export class ListenerTable {
   /** The handshake of `c` is done, and the turn ends: its owner learns of it, if it still stands. */
   accept(c: Tcb): void {
     const listener = c.listener
-    this.leave(c)
     if (listener === undefined || c.stateCode === stateClosed) return
+    listener.halfOpen.delete(c)
+    c.listener = undefined
     c.layer.context.counters.tcpAccepts++
     c.events = listener.accept(c as Tcb & TcpConnection)
   }
 
-  /** `c` is not half open any more. */
+  /** `c` came to its end half open. */
   leave(c: Tcb): void {
-    c.listener?.halfOpen.delete(c)
+    const { listener } = c
+    listener?.halfOpen.delete(c)
     c.listener = undefined
+    listener?.abandoned?.(c)
   }
 }

@@ -1,6 +1,7 @@
 // Segments received out of order, in their slots (RFC 9293, 3.4; RFC 2018, 4). Contiguous ones form a range: start, end,
 // first and last slot, in one sorted array of words. Nothing is ever walked but the slots that are delivered or dropped.
 import type { PacketMemory } from '../../base/packet-memory.js'
+import type { PathShare } from '../shared-budget.js'
 import {
   freeChain,
   heldLength,
@@ -14,12 +15,6 @@ import {
 import type { ReceiveQueue } from './receive-queue.js'
 import { seqAtOrBefore, seqBefore, seqDiff } from './sequence.js'
 
-/** Slots that all connections together may hold. */
-export interface SlotBudget {
-  used: number
-  readonly limit: number
-}
-
 const stride = 4
 const startWord = 0
 const endWord = 1
@@ -27,6 +22,8 @@ const headWord = 2
 const tailWord = 3
 const smallest = 8
 const empty = new Int32Array(0)
+/** Of a connection that holds nothing. */
+const none: number[] = []
 
 /** How many ranges are remembered as the most recent ones: SACK's four blocks. */
 const recentRanges = 4
@@ -35,16 +32,16 @@ export class Reassembly {
   /** Ranges held, each followed by a hole. */
   count = 0
   readonly #memory: PacketMemory
-  readonly #budget: SlotBudget
+  readonly #share: PathShare
   /** Slots of the budget that are held here. */
   #held = 0
   #ranges = empty
   /** A sequence number in each range that last changed, newest first. */
-  readonly #recent: number[] = []
+  #recent: number[] = none
 
-  constructor(memory: PacketMemory, budget: SlotBudget) {
+  constructor(memory: PacketMemory, share: PathShare) {
     this.#memory = memory
-    this.#budget = budget
+    this.#share = share
   }
 
   /**
@@ -75,8 +72,11 @@ export class Reassembly {
       memory.free(slot)
       this.#setWord(before, endWord, end)
     } else {
-      // One connection may hold as much as it leaves free: it is never the reason why another one gets nothing.
-      if (this.#held >= this.#budget.limit - this.#budget.used) return 'full'
+      // One connection may hold as much as it leaves free, a path three times that: neither is ever the reason why another
+      // one gets nothing.
+      const { budget } = this.#share
+      const free = budget.limit - budget.used
+      if (this.#held >= free || this.#share.used >= 3 * free) return 'full'
       this.#take(1)
       hold(memory, slot, start, from, kept)
       if (touchesBefore) {
@@ -93,7 +93,7 @@ export class Reassembly {
 
   #take(slots: number): void {
     this.#held += slots
-    this.#budget.used += slots
+    this.#share.take(slots)
   }
 
   /** Moves what now follows `rcvNxt` to `queue`; returns the new RCV.NXT. */
@@ -210,11 +210,12 @@ export class Reassembly {
     this.count--
     if (this.count === 0) {
       this.#ranges = empty
-      this.#recent.length = 0
+      this.#recent = none
     }
   }
 
   #remember(sequence: number): void {
+    if (this.#recent === none) this.#recent = []
     const recent = this.#recent
     const range = this.rangeOf(sequence)
     for (let i = 0; i < recent.length; i++) {

@@ -1,6 +1,7 @@
 // Bytes received in order and not yet read. Within a turn segments stay in their slots; they are copied once, into one
 // slab of the right size, when they are read or, at the latest, when the turn ends.
 import type { PacketMemory } from '../../base/packet-memory.js'
+import type { PathShare } from '../shared-budget.js'
 import { slabSize } from './constants.js'
 import { freeChain, heldLength, heldPayload, nextHeld, setNextHeld, trimFront } from './held-segment.js'
 
@@ -19,9 +20,13 @@ export class ReceiveQueue {
   #slabs: Uint8Array[] | undefined
   /** Bytes in the last slab; the ones before are full or as long as they are. */
   #lastUsed = 0
+  /** Where what is held here is counted: bytes in slots, and slabs whole. */
+  #share: PathShare | undefined
+  #counted = 0
 
-  constructor(memory: PacketMemory) {
+  constructor(memory: PacketMemory, share: PathShare) {
     this.#memory = memory
+    this.#share = share
   }
 
   /** Whether slots wait to be copied. */
@@ -39,6 +44,7 @@ export class ReceiveQueue {
     const count = heldLength(memory, slot)
     this.length += count
     this.#heldBytes += count
+    this.#count(count)
     if (++this.#held < maxHeld) return
     if (this.#heldBytes < slabSize) this.settle()
     else this.#fillSlab(slabSize)
@@ -55,6 +61,7 @@ export class ReceiveQueue {
       return slab
     }
     let slab = slabs.shift() as Uint8Array
+    this.#count(-slab.length)
     if (slabs.length === 0) {
       if (this.#lastUsed < slab.length) slab = slab.subarray(0, this.#lastUsed)
       this.#slabs = undefined
@@ -68,8 +75,8 @@ export class ReceiveQueue {
     while (this.#held > 0) {
       // The first slab is exact: most often it is read at once. While a reader lags, small arrivals share larger ones.
       const last = this.#slabs?.at(-1)
-      const shared = last === undefined ? 0 : Math.min(slabSize, Math.max(smallestUnreadSlab, 2 * last.length))
-      this.#fillSlab(Math.max(Math.min(this.#heldBytes, slabSize), shared))
+      const shared = last === undefined ? 0 : Math.max(smallestUnreadSlab, this.#isShort ? 0 : 2 * last.length)
+      this.#fillSlab(Math.min(slabSize, Math.max(this.#heldBytes, shared)))
     }
   }
 
@@ -79,6 +86,7 @@ export class ReceiveQueue {
     let slab = this.#slabs.at(-1)
     if (slab === undefined || this.#lastUsed === slab.length) {
       slab = new Uint8Array(size)
+      this.#count(size)
       this.#slabs.push(slab)
       this.#lastUsed = 0
     }
@@ -94,6 +102,25 @@ export class ReceiveQueue {
     this.#heldBytes = 0
     this.#slabs = undefined
     this.length = 0
+    this.#count(-this.#counted)
+  }
+
+  /** The connection is over: what is left is its owner's, and counted no more. */
+  disown(): void {
+    this.#count(-this.#counted)
+    this.#share = undefined
+  }
+
+  /** Half of all memory is in use: slabs are made no larger than what comes. */
+  get #isShort(): boolean {
+    const budget = this.#share?.budget
+    return budget !== undefined && 2 * budget.used > budget.limit
+  }
+
+  #count(bytes: number): void {
+    if (this.#share === undefined) return
+    this.#counted += bytes
+    this.#share.take(bytes)
   }
 
   /** Moves held bytes to `slab[at …]` until it is full; returns how many. */
@@ -108,6 +135,7 @@ export class ReceiveQueue {
       slab.set(memory.u8.subarray(payload, payload + part), to)
       to += part
       this.#heldBytes -= part
+      this.#count(-part)
       if (part < count) {
         trimFront(memory, slot, part)
         break

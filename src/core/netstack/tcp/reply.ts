@@ -30,12 +30,7 @@ export function replyReset(
   path: number,
   now: number,
 ): void {
-  if ((h.flags & flagRst) !== 0) {
-    context.memory.free(slot)
-    return
-  }
-  if (!context.replies.take(now)) {
-    context.counters.repliesLimited++
+  if ((h.flags & flagRst) !== 0 || !context.paths.mayReply(path, now)) {
     context.memory.free(slot)
     return
   }
@@ -76,5 +71,5 @@ export function reply(
   const pseudo = pseudoHeaderSum(source, destination, protocolTcp, headerLength)
   memory.view.setUint16(header + tcpChecksumOffset, checksumOf(pseudo + onesSum(memory, header, headerLength)))
   writeIpHeader(memory, packet, ip.version, headerLength, protocolTcp, defaultHopLimit, source, destination)
-  context.output.enqueue(slot, header + headerLength - packet, path)
+  context.output.enqueueReply(slot, header + headerLength - packet, path)
 }

@@ -32,4 +32,5 @@ export function resegment(board: Scoreboard, limit: number, hasFin: boolean): vo
       from = to
     }
   }
+  board.sortUnderWay()
 }

@@ -1,5 +1,6 @@
 // A path came back: flows that had backed off on it need not wait for a timer that was set while nobody could answer.
 import type { TcpLayer } from './layer.js'
+import { restartRepair } from './recovery.js'
 import { stateEstablished } from './states.js'
 import { startRetransmitTimer } from './transmit.js'
 
@@ -12,8 +13,7 @@ export function resumeFlows(layer: TcpLayer, path: number, now: number): void {
       c.synResent = true
     } else if (c.persisting) c.probeDue = true
     else if (c.outstanding > 0) {
-      c.board.markAllLost()
-      c.retransmitNow = true
+      restartRepair(c, now)
       startRetransmitTimer(c, now)
     }
     layer.wantSend(c)

@@ -1,35 +1,43 @@
-// What is in flight: one record a segment, in parallel typed arrays that exist only while something is (RFC 6675's
-// scoreboard, kept incrementally). Records are numbered on and on; a number's place is its low bits.
-import { createLanes, type Lanes, type LanesPool } from './lanes.js'
+// What is in flight: one record a segment, in flat arrays that exist only while something is (RFC 6675's scoreboard, kept
+// incrementally). Records are numbered on and on; a number's place is its low bits. A record that is neither delivered nor
+// lost is in the list of those under way, by time sent; a lost one waits in the list of the lost, by sequence.
+import { lostFlag, retransmittedFlag, sackedFlag, tally } from './ack-tally.js'
+import {
+  copyRecord,
+  createLanes,
+  deliveredAtStamp,
+  flagsWord,
+  inFlightWord,
+  type Lanes,
+  type LanesPool,
+  nextWord,
+  previousWord,
+  sentAtStamp,
+  sequenceWord,
+  skipWord,
+  stampsPerRecord,
+  wordsPerRecord,
+} from './lanes.js'
+import { RecordList } from './record-list.js'
 import { seqAtOrBefore, seqBefore, seqDiff } from './sequence.js'
-
-const sackedFlag = 1
-const lostFlag = 2
-const retransmittedFlag = 4
 
 export class Scoreboard {
   /** Numbers of the first record and of the one after the last. */
   head = 0
   tail = 0
-  /** Bytes that SACK reported. */
+  /** What SACK reported. */
   sackedBytes = 0
+  sackedSegments = 0
   /** Bytes found lost and not sent again yet. */
   lostBytes = 0
-  /** When the newest of the segments delivered since {@link startAck}, sent once, was sent; −1 if there is none. */
-  sampleSentAt = -1
-  /** Bytes newly delivered since {@link startAck}. */
-  deliveredBytes = 0
+  lanes: Lanes | undefined
+  readonly underWay = new RecordList()
+  readonly lost = new RecordList()
   readonly #pool: LanesPool
-  #lanes: Lanes | undefined
   /** Sequence number after the last record. */
   #end = 0
-  #sackedSegments = 0
-  /** Number of the highest record that SACK reported. */
-  #highestSacked = -1
-  /** Records below were judged lost or not once. */
-  #judged = 0
-  /** No record below is lost and unsent. */
-  #firstLost = 0
+  /** The highest sequence number delivered (RFC 8985's RACK.fack). */
+  #fack = 0
 
   constructor(pool: LanesPool) {
     this.#pool = pool
@@ -40,13 +48,17 @@ export class Scoreboard {
     return this.tail - this.head
   }
 
+  /** The number of the record at a place. */
+  at(place: number): number {
+    return this.head + ((place - this.head) & ((this.lanes as Lanes).size - 1))
+  }
+
   sequenceOf(record: number): number {
-    const lanes = this.#lanes as Lanes
-    return lanes.sequence[record & (lanes.size - 1)] as number
+    return this.#word(record, sequenceWord)
   }
 
   endOf(record: number): number {
-    return record + 1 === this.tail ? this.#end : this.sequenceOf(record + 1)
+    return record + 1 === this.tail ? this.#end : this.#word(record + 1, sequenceWord)
   }
 
   lengthOf(record: number): number {
@@ -54,176 +66,189 @@ export class Scoreboard {
   }
 
   sentAt(record: number): number {
-    const lanes = this.#lanes as Lanes
-    return lanes.sentAt[record & (lanes.size - 1)] as number
+    const lanes = this.lanes as Lanes
+    return lanes.stamps[(record & (lanes.size - 1)) * stampsPerRecord + sentAtStamp] as number
   }
 
   isSacked(record: number): boolean {
-    return (this.#flagsOf(record) & sackedFlag) !== 0
+    return (this.#word(record, flagsWord) & sackedFlag) !== 0
   }
 
   isLost(record: number): boolean {
-    return (this.#flagsOf(record) & lostFlag) !== 0
+    return (this.#word(record, flagsWord) & lostFlag) !== 0
   }
 
   wasRetransmitted(record: number): boolean {
-    return (this.#flagsOf(record) & retransmittedFlag) !== 0
+    return (this.#word(record, flagsWord) & retransmittedFlag) !== 0
   }
 
   /** A new segment of `length` sequence numbers left. */
   sent(sequence: number, length: number, now: number): void {
-    if (this.#lanes === undefined) this.#lanes = this.#pool.take()
-    else if (this.tail - this.head === this.#lanes.size) this.#grow(this.#lanes)
-    const lanes = this.#lanes as Lanes
-    const at = this.tail & (lanes.size - 1)
-    lanes.sequence[at] = sequence
-    lanes.sentAt[at] = now
-    lanes.skip[at] = 0
-    lanes.flags[at] = 0
+    if (this.lanes === undefined) {
+      this.lanes = this.#pool.take()
+      this.#fack = sequence
+    } else if (this.tail - this.head === this.lanes.size) this.#grow(this.lanes)
+    const lanes = this.lanes as Lanes
+    const place = this.tail & (lanes.size - 1)
+    const at = place * wordsPerRecord
+    lanes.words[at + sequenceWord] = sequence
+    lanes.words[at + flagsWord] = 0
+    lanes.words[at + skipWord] = 0
+    lanes.words[at + inFlightWord] = 0
+    lanes.stamps[place * stampsPerRecord + sentAtStamp] = now
+    lanes.stamps[place * stampsPerRecord + deliveredAtStamp] = -1
     this.tail++
     this.#end = (sequence + length) | 0
+    this.underWay.append(lanes, place)
   }
 
   /** A segment left once more. */
   resent(record: number, now: number): void {
-    const lanes = this.#lanes as Lanes
-    const at = record & (lanes.size - 1)
-    const flags = lanes.flags[at] as number
-    if ((flags & lostFlag) !== 0) this.lostBytes -= this.lengthOf(record)
-    lanes.flags[at] = (flags & ~lostFlag) | retransmittedFlag
-    lanes.sentAt[at] = now
-    if (record === this.#firstLost) this.#firstLost++
+    const lanes = this.lanes as Lanes
+    const place = record & (lanes.size - 1)
+    const at = place * wordsPerRecord + flagsWord
+    const flags = lanes.words[at] as number
+    lanes.words[at] = (flags & ~lostFlag) | retransmittedFlag
+    lanes.stamps[place * stampsPerRecord + sentAtStamp] = now
+    if ((flags & sackedFlag) !== 0) return
+    if ((flags & lostFlag) !== 0) {
+      this.lostBytes -= this.lengthOf(record)
+      this.lost.remove(lanes, place)
+    } else this.underWay.remove(lanes, place)
+    this.underWay.append(lanes, place)
   }
 
-  /** Starts the count of what one acknowledgement delivers. */
-  startAck(): void {
-    this.deliveredBytes = 0
-    this.sampleSentAt = -1
-  }
-
-  /** Everything before `ack` is acknowledged. */
+  /** Everything before `ack` is acknowledged. What that delivers is added to the tally. */
   acknowledge(ack: number): void {
-    const lanes = this.#lanes
+    const lanes = this.lanes
     if (lanes === undefined) return
-    const mask = lanes.size - 1
     while (this.head < this.tail && seqAtOrBefore(this.endOf(this.head), ack)) {
-      this.#delivered(lanes, this.head, this.lengthOf(this.head), true)
+      const at = (this.head & (lanes.size - 1)) * wordsPerRecord
+      if (((lanes.words[at + flagsWord] as number) & sackedFlag) !== 0) {
+        this.sackedBytes -= this.lengthOf(this.head)
+        this.sackedSegments--
+      } else this.#deliver(lanes, this.head)
       this.head++
     }
     if (this.head === this.tail) {
       this.release()
       return
     }
-    const cut = seqDiff(ack, lanes.sequence[this.head & mask] as number)
-    if (cut > 0) {
-      const flags = lanes.flags[this.head & mask] as number
-      if ((flags & sackedFlag) !== 0) this.sackedBytes -= cut
-      else this.deliveredBytes += cut
-      if ((flags & lostFlag) !== 0) this.lostBytes -= cut
-      lanes.sequence[this.head & mask] = ack
-    }
-    if (this.#judged < this.head) this.#judged = this.head
-    if (this.#firstLost < this.head) this.#firstLost = this.head
-    if (this.#highestSacked < this.head) this.#highestSacked = -1
+    const at = (this.head & (lanes.size - 1)) * wordsPerRecord
+    const cut = seqDiff(ack, lanes.words[at + sequenceWord] as number)
+    if (cut <= 0) return
+    const flags = lanes.words[at + flagsWord] as number
+    if ((flags & sackedFlag) !== 0) this.sackedBytes -= cut
+    else tally.delivered += cut
+    if ((flags & lostFlag) !== 0) this.lostBytes -= cut
+    lanes.words[at + sequenceWord] = ack
   }
 
-  /** SACK reported the bytes from `start` to `end`; whole segments in between count. */
+  /** SACK reported the bytes from `start` to `end`; whole segments in between count. The tally gets them. */
   sack(start: number, end: number): void {
-    const lanes = this.#lanes
+    const lanes = this.lanes
     if (lanes === undefined || !seqBefore(start, end) || seqBefore(this.#end, end)) return
     if (seqBefore(start, this.sequenceOf(this.head))) return
     for (let record = this.#open(this.#firstAtOrAfter(start)); record < this.tail; record = this.#open(record + 1)) {
       if (seqBefore(end, this.endOf(record))) break
-      const at = record & (lanes.size - 1)
-      const length = this.lengthOf(record)
-      this.#delivered(lanes, record, length, false)
-      lanes.flags[at] = ((lanes.flags[at] as number) & ~lostFlag) | sackedFlag
-      lanes.skip[at] = 1
-      this.sackedBytes += length
-      this.#sackedSegments++
-      if (record > this.#highestSacked) this.#highestSacked = record
+      this.#deliver(lanes, record)
+      const at = (record & (lanes.size - 1)) * wordsPerRecord
+      lanes.words[at + flagsWord] = ((lanes.words[at + flagsWord] as number) & ~lostFlag) | sackedFlag
+      lanes.words[at + skipWord] = 1
+      this.sackedBytes += this.lengthOf(record)
+      this.sackedSegments++
     }
-  }
-
-  /**
-   * Finds lost what has `threshold` reported segments above it (RFC 6675, IsLost, by segments); returns the bytes.
-   * A segment is judged once, so one that was resent is not found again here.
-   */
-  detectLost(threshold: number): number {
-    if (this.#sackedSegments < threshold) return 0
-    let record = this.#highestSacked
-    for (let above = 1; above < threshold; above++) {
-      do {
-        if (--record <= this.#judged) return 0
-      } while (!this.isSacked(record))
-    }
-    let lost = 0
-    for (let below = this.#judged; below < record; below++) lost += this.markLost(below)
-    this.#judged = record
-    return lost
   }
 
   /** Finds one segment lost, unless it was reported or is known as lost; returns its bytes. */
   markLost(record: number): number {
-    const lanes = this.#lanes as Lanes
-    const at = record & (lanes.size - 1)
-    const flags = lanes.flags[at] as number
+    const lanes = this.lanes as Lanes
+    const place = record & (lanes.size - 1)
+    const at = place * wordsPerRecord + flagsWord
+    const flags = lanes.words[at] as number
     if ((flags & (sackedFlag | lostFlag)) !== 0) return 0
-    lanes.flags[at] = flags | lostFlag
+    lanes.words[at] = flags | lostFlag
+    this.underWay.remove(lanes, place)
+    this.lost.insert(lanes, place)
     const length = this.lengthOf(record)
     this.lostBytes += length
-    if (record < this.#firstLost) this.#firstLost = record
     return length
   }
 
-  /** After a timeout: everything that was not reported is lost. What was reported is forgotten if the peer reneged. */
-  markAllLost(): void {
-    if (this.head === this.tail) return
-    if (this.isSacked(this.head)) this.#forgetSacks()
-    for (let record = this.head; record < this.tail; record++) this.markLost(record)
-    this.#firstLost = this.head
-    this.#judged = this.tail
+  /** What was found lost and not sent again was not lost. Rare: goes through all that is in flight. */
+  unmarkLost(): void {
+    if (this.lostBytes === 0) return
+    for (let record = this.head; record < this.tail; record++) this.#clearFlag(record, lostFlag)
+    this.lostBytes = 0
+    this.lost.clear()
+    this.sortUnderWay()
   }
 
-  /** The first record that is lost and was not sent again yet, −1 if there is none. */
+  /** The peer forgot what it had reported (RFC 2018, 8). Rare: goes through all that is in flight. */
+  forgetSacks(): void {
+    for (let record = this.head; record < this.tail; record++) {
+      this.#clearFlag(record, sackedFlag)
+      const lanes = this.lanes as Lanes
+      lanes.words[(record & (lanes.size - 1)) * wordsPerRecord + skipWord] = 0
+    }
+    this.sackedBytes = 0
+    this.sackedSegments = 0
+    this.sortUnderWay()
+  }
+
+  /** Puts the list of those under way in order again, after records came back to it or were built anew. */
+  sortUnderWay(): void {
+    const lanes = this.lanes
+    if (lanes === undefined) return
+    const records = []
+    for (let record = this.head; record < this.tail; record++) {
+      if (!this.isSacked(record) && !this.isLost(record)) records.push(record)
+    }
+    records.sort((a, b) => this.sentAt(a) - this.sentAt(b) || a - b)
+    this.underWay.clear()
+    for (const record of records) this.underWay.append(lanes, record & (lanes.size - 1))
+  }
+
+  /** The lowest record that is lost and was not sent again yet, −1 if there is none. */
   nextLost(): number {
-    if (this.lostBytes === 0) return -1
-    while (this.#firstLost < this.tail && !this.isLost(this.#firstLost)) this.#firstLost++
-    return this.#firstLost < this.tail ? this.#firstLost : -1
+    return this.lost.first < 0 ? -1 : this.at(this.lost.first)
   }
 
   /** Gives the arrays back; nothing is in flight. */
   release(): void {
-    if (this.#lanes !== undefined) this.#pool.give(this.#lanes)
-    this.#lanes = undefined
+    if (this.lanes !== undefined) this.#pool.give(this.lanes)
+    this.lanes = undefined
     this.head = 0
     this.tail = 0
     this.sackedBytes = 0
+    this.sackedSegments = 0
     this.lostBytes = 0
-    this.#sackedSegments = 0
-    this.#highestSacked = -1
-    this.#judged = 0
-    this.#firstLost = 0
+    this.underWay.clear()
+    this.lost.clear()
   }
 
-  #flagsOf(record: number): number {
-    const lanes = this.#lanes as Lanes
-    return lanes.flags[record & (lanes.size - 1)] as number
+  #word(record: number, word: number): number {
+    const lanes = this.lanes as Lanes
+    return lanes.words[(record & (lanes.size - 1)) * wordsPerRecord + word] as number
   }
 
-  /** Counts a record as delivered, cumulatively or by SACK. */
-  #delivered(lanes: Lanes, record: number, length: number, cumulatively: boolean): void {
-    const at = record & (lanes.size - 1)
-    const flags = lanes.flags[at] as number
-    if ((flags & lostFlag) !== 0) this.lostBytes -= length
-    if ((flags & sackedFlag) !== 0) {
-      if (!cumulatively) return
-      this.sackedBytes -= length
-      this.#sackedSegments--
-      return
-    }
-    this.deliveredBytes += length
-    if ((flags & retransmittedFlag) === 0) this.sampleSentAt = Math.max(this.sampleSentAt, lanes.sentAt[at] as number)
+  #clearFlag(record: number, flag: number): void {
+    const lanes = this.lanes as Lanes
+    const at = (record & (lanes.size - 1)) * wordsPerRecord + flagsWord
+    lanes.words[at] = (lanes.words[at] as number) & ~flag
+  }
+
+  /** A record is delivered, cumulatively or by SACK, for the first time. */
+  #deliver(lanes: Lanes, record: number): void {
+    const place = record & (lanes.size - 1)
+    const end = this.endOf(record)
+    const length = seqDiff(end, lanes.words[place * wordsPerRecord + sequenceWord] as number)
+    if (((lanes.words[place * wordsPerRecord + flagsWord] as number) & lostFlag) !== 0) {
+      this.lostBytes -= length
+      this.lost.remove(lanes, place)
+    } else this.underWay.remove(lanes, place)
+    tally.add(lanes, place, end, length, this.#fack)
+    if (seqBefore(this.#fack, end)) this.#fack = end
   }
 
   /** The first record that starts at or after a sequence number. */
@@ -240,42 +265,36 @@ export class Scoreboard {
 
   /** The first record from `record` on that SACK did not report yet. */
   #open(record: number): number {
-    const lanes = this.#lanes as Lanes
-    const mask = lanes.size - 1
+    const { words, size } = this.lanes as Lanes
+    const mask = size - 1
     let at = record
     while (at < this.tail) {
-      const skip = lanes.skip[at & mask] as number
+      const skip = words[(at & mask) * wordsPerRecord + skipWord] as number
       if (skip === 0) return at
       const next = at + skip
-      if (next < this.tail) lanes.skip[at & mask] = skip + (lanes.skip[next & mask] as number)
+      if (next < this.tail)
+        words[(at & mask) * wordsPerRecord + skipWord] =
+          skip + (words[(next & mask) * wordsPerRecord + skipWord] as number)
       at = next
     }
     return at
   }
 
-  #forgetSacks(): void {
-    const lanes = this.#lanes as Lanes
-    lanes.skip.fill(0)
-    for (let record = this.head; record < this.tail; record++) {
-      const at = record & (lanes.size - 1)
-      lanes.flags[at] = (lanes.flags[at] as number) & ~sackedFlag
-    }
-    this.sackedBytes = 0
-    this.#sackedSegments = 0
-    this.#highestSacked = -1
-  }
-
   #grow(old: Lanes): void {
     const lanes = createLanes(old.size * 2)
+    const moved = (place: number) => (place < 0 ? -1 : this.at(place) & (lanes.size - 1))
     for (let record = this.head; record < this.tail; record++) {
-      const from = record & (old.size - 1)
-      const to = record & (lanes.size - 1)
-      lanes.sequence[to] = old.sequence[from] as number
-      lanes.sentAt[to] = old.sentAt[from] as number
-      lanes.skip[to] = old.skip[from] as number
-      lanes.flags[to] = old.flags[from] as number
+      const place = record & (lanes.size - 1)
+      copyRecord(old, record & (old.size - 1), lanes, place)
+      const at = place * wordsPerRecord
+      lanes.words[at + nextWord] = moved(lanes.words[at + nextWord] as number)
+      lanes.words[at + previousWord] = moved(lanes.words[at + previousWord] as number)
+    }
+    for (const list of [this.underWay, this.lost]) {
+      list.first = moved(list.first)
+      list.last = moved(list.last)
     }
     this.#pool.give(old)
-    this.#lanes = lanes
+    this.lanes = lanes
   }
 }

@@ -2,8 +2,9 @@
 // as they are acknowledged, so that an idle connection holds none.
 import { onesSum, type SummedMemory } from '../../wire/checksum.js'
 import { copySum } from '../../wire/copy-sum.js'
+import type { PathShare } from '../shared-budget.js'
 
-const chunkSize = 16384
+export const chunkSize = 16384
 
 interface Chunk {
   readonly u8: Uint8Array
@@ -42,9 +43,12 @@ export class SendQueue {
   #first = 0
   /** Where the queue starts in its first chunk. */
   #offset = 0
+  /** Where the chunks are counted. */
+  readonly #share: PathShare
 
-  constructor(pool: ChunkPool) {
+  constructor(pool: ChunkPool, share: PathShare) {
     this.#pool = pool
+    this.#share = share
   }
 
   /** Copies `count` bytes of `bytes[from …]` to the end. The bound is the caller's. */
@@ -56,7 +60,7 @@ export class SendQueue {
     let position = this.#offset + this.length
     while (at < end) {
       const index = this.#first + Math.floor(position / chunkSize)
-      if (index === this.#chunks.length) this.#chunks.push(this.#pool.take())
+      if (index === this.#chunks.length) this.#add(this.#chunks)
       const chunk = this.#chunks[index] as Chunk
       const into = position % chunkSize
       const part = Math.min(end - at, chunkSize - into)
@@ -65,6 +69,16 @@ export class SendQueue {
       position += part
     }
     this.length += count
+  }
+
+  #add(chunks: Chunk[]): void {
+    chunks.push(this.#pool.take())
+    this.#share.take(chunkSize)
+  }
+
+  #giveBack(chunk: Chunk): void {
+    this.#pool.give(chunk)
+    this.#share.take(-chunkSize)
   }
 
   /** Copies `count` bytes, `position` behind the head, to `memory.u8[to …]`, and returns their sum ({@link onesSum}). */
@@ -94,7 +108,7 @@ export class SendQueue {
     }
     this.#offset += count
     while (this.#offset >= chunkSize) {
-      this.#pool.give(this.#chunks[this.#first++] as Chunk)
+      this.#giveBack(this.#chunks[this.#first++] as Chunk)
       this.#offset -= chunkSize
     }
     // Given-back chunks leave the list in batches, so that dropping costs the same however long the list is.
@@ -105,7 +119,7 @@ export class SendQueue {
   }
 
   clear(): void {
-    for (let i = this.#first; i < this.#chunks.length; i++) this.#pool.give(this.#chunks[i] as Chunk)
+    for (let i = this.#first; i < this.#chunks.length; i++) this.#giveBack(this.#chunks[i] as Chunk)
     this.#chunks = none
     this.#first = 0
     this.#offset = 0

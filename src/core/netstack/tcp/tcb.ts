@@ -3,6 +3,7 @@ import type { AddressWords } from '../../wire/ip.js'
 import type { CongestionControl } from '../congestion.js'
 import type { Timed } from '../context.js'
 import type { PathWaiter } from '../paths.js'
+import type { PathShare } from '../shared-budget.js'
 import type { SocketCode, TcpEvents } from '../types.js'
 import { quickAckSegments } from './constants.js'
 import type { TcpLayer } from './layer.js'
@@ -12,6 +13,7 @@ import { ReceiveQueue } from './receive-queue.js'
 import { RetransmissionTimeout } from './rto.js'
 import { Scoreboard } from './scoreboard.js'
 import { SendQueue } from './send-queue.js'
+import { SenderState } from './sender-state.js'
 import { stateClosed } from './states.js'
 
 /** Events that wait to be told, as bits, in the order in which they are told. */
@@ -71,7 +73,16 @@ export abstract class Tcb implements Timed, PathWaiter {
   segmentSize = 0
   /** What the peer's SYN said, or RFC 9293's default. */
   peerMss = 0
+  /** Data that timed out and may be too large for the path: which, since when, and how often the peer was heard meanwhile. */
+  suspectSequence = 0
+  suspectAt = Infinity
+  suspicions = 0
+  /** When a larger segment may be tried; one that is in flight: its packet's length, and the sequence number after it. */
+  mtuProbeAt = Infinity
+  mtuProbe = 0
+  mtuProbeEnd = 0
   readonly sendQueue: SendQueue
+  readonly sendShare: PathShare
   readonly board: Scoreboard
   noDelay = true
   finQueued = false
@@ -91,7 +102,9 @@ export abstract class Tcb implements Timed, PathWaiter {
   /** Bound of the receive queue, grown by use. */
   receiveBuffer: number
   readonly received: ReceiveQueue
+  readonly receiveShare: PathShare
   readonly reassembly: Reassembly
+  readonly slotShare: PathShare
   /** The peer's FIN came, perhaps behind a hole; its sequence number is `finSequence`. */
   finSeen = false
   finSequence = 0
@@ -122,6 +135,7 @@ export abstract class Tcb implements Timed, PathWaiter {
 
   // Loss and congestion.
   readonly rto = new RetransmissionTimeout()
+  readonly sender = new SenderState()
   congestion: CongestionControl | undefined = undefined
   recovery = recoveryNone
   /** SND.NXT when the loss was found. */
@@ -189,15 +203,26 @@ export abstract class Tcb implements Timed, PathWaiter {
     this.pseudoSum = pseudoSum
     this.receiveBuffer = layer.context.limits.receiveBuffer
     this.rcvMss = 0
-    this.sendQueue = new SendQueue(layer.chunks)
+    this.sendShare = layer.sendMemory.join(path)
+    this.receiveShare = layer.receiveMemory.join(path)
+    this.slotShare = layer.reassemblySlots.join(path)
+    this.sendQueue = new SendQueue(layer.chunks, this.sendShare)
     this.board = new Scoreboard(layer.lanes)
-    this.received = new ReceiveQueue(layer.context.memory)
-    this.reassembly = new Reassembly(layer.context.memory, layer.reassemblyBudget)
+    this.received = new ReceiveQueue(layer.context.memory, this.receiveShare)
+    this.reassembly = new Reassembly(layer.context.memory, this.slotShare)
   }
 
   abstract handleDeadline(now: number): void
   abstract pathUp(now: number): void
   abstract pathDown(now: number): void
+
+  /** The connection is over, its queues are empty but for what its owner may still read. */
+  leaveShares(): void {
+    this.received.disown()
+    this.layer.sendMemory.leave(this.sendShare)
+    this.layer.receiveMemory.leave(this.receiveShare)
+    this.layer.reassemblySlots.leave(this.slotShare)
+  }
 
   /** Sequence numbers sent and not acknowledged. */
   get outstanding(): number {

@@ -1,13 +1,14 @@
-// What is due on a connection: retransmission (RFC 6298, 5.4 to 5.7), probes of a closed window (RFC 9293, 3.8.6.1), a
-// delayed ACK, keepalive (RFC 9293, 3.8.4), the end of a dial or of an orphan.
-
+// What is due on a connection: retransmission (RFC 6298, 5.4 to 5.7), RACK-TLP's timers (RFC 8985), what pacing held back,
+// probes of a closed window (RFC 9293, 3.8.6.1), a delayed ACK, keepalive (RFC 9293, 3.8.4), the end of a dial or an orphan.
 import { abort, remove } from './close.js'
-import { keepAliveInterval, keepAliveProbes, maxRetransmits, maxSynRetransmits } from './constants.js'
-import { timeoutLoss } from './recovery.js'
+import { keepAliveInterval, keepAliveProbes, maxRetransmits, maxSynRetransmits, timerTick } from './constants.js'
+import { handleReorderingTimeout, timeoutLoss } from './recovery.js'
+import { suspectBlackHole } from './segment-size.js'
 import { stateClosed, stateEstablished } from './states.js'
 import type { Tcb } from './tcb.js'
 import { startRetransmitTimer } from './transmit.js'
 
+/** Meets what is due. Who may have answered, and was not read yet, is given another tick before a loss is seen in it. */
 export function handleTcbDeadline(c: Tcb, now: number): void {
   if (c.stateCode === stateClosed) return
   if (c.lifetimeAt <= now) {
@@ -19,7 +20,35 @@ export function handleTcbDeadline(c: Tcb, now: number): void {
     c.ackNow = true
     c.layer.wantSend(c)
   }
-  if (c.retransmitAt <= now) retransmitTimeout(c, now)
+  const s = c.sender
+  if (s.paceAt <= now) {
+    s.paceAt = Infinity
+    c.layer.wantSend(c)
+  }
+  if (c.congestion !== undefined && c.congestion.deadline <= now) {
+    c.congestion.handleDeadline(now)
+    c.layer.wantSend(c)
+  }
+  const { readUntil } = c.layer.context
+  if (s.reorderAt <= now) {
+    if (s.reorderAt <= readUntil) {
+      handleReorderingTimeout(c, now)
+      c.layer.wantSend(c)
+    } else s.reorderAt = now + timerTick
+  }
+  if (s.lossProbeAt <= now) {
+    if (s.lossProbeAt <= readUntil) {
+      s.lossProbeAt = Infinity
+      s.lossProbeDue = true
+      // The probe starts the retransmission timer anew.
+      c.retransmitAt = Math.max(c.retransmitAt, now + c.rto.interval)
+      c.layer.wantSend(c)
+    } else s.lossProbeAt = now + timerTick
+  }
+  if (c.retransmitAt <= now) {
+    if (c.retransmitAt <= readUntil) retransmitTimeout(c, now)
+    else c.retransmitAt = now + timerTick
+  }
   if (c.keepAliveAt <= now) keepAlive(c, now)
   c.layer.schedule(c)
 }
@@ -58,6 +87,7 @@ function timeout(c: Tcb, now: number): void {
     abort(c, c.softError ?? 'ETIMEDOUT', now)
     return
   }
+  suspectBlackHole(c, now)
   timeoutLoss(c, c.retransmitsInARow === 0, now)
   c.retransmitsInARow++
   c.rto.backoff++

@@ -43,7 +43,7 @@ describe('addresses in text', () => {
     expect(sameEndpoint(at('192.0.2.1', 1), at('::ffff:192.0.2.1', 1))).toBe(false)
   })
 
-  it('a mapped IPv4 address is unmapped, no other is touched', () => {
+  it('a mapped IPv4 address is unmapped, no other is touched (W8)', () => {
     expect(formatAddress(unmapAddress(parseAddress('::ffff:192.0.2.1') as Uint8Array))).toBe('192.0.2.1')
     expect(unmapAddress(parseAddress('::fffe:192.0.2.1') as Uint8Array).length).toBe(16)
   })
@@ -82,7 +82,7 @@ describe('prefixes in text', () => {
 })
 
 describe('keys in text', () => {
-  it('are 44 characters, there and back', () => {
+  it('are 44 characters, there and back (W3)', () => {
     fc.assert(
       fc.property(fc.uint8Array({ minLength: 32, maxLength: 32 }), key => {
         const text = encodeKey(key)
@@ -92,7 +92,7 @@ describe('keys in text', () => {
     )
   })
 
-  it('have one spelling: set last bits, missing padding and white space are refused', () => {
+  it('have one spelling: set last bits, missing padding and white space are refused (W3)', () => {
     const text = encodeKey(new Uint8Array(32).fill(7))
     expect(decodeKey(`${text.slice(0, 42)}d=`)).toBeUndefined()
     for (const wrong of [

@@ -127,7 +127,7 @@ describe('formatConfig', () => {
     )
   })
 
-  it('refuses a value that would smuggle a line into the file', () => {
+  it('refuses a value that would smuggle a line into the file (X8)', () => {
     const good = parse(conf({ peer: ['Endpoint = a:1'] }))
     const bad = 'a\nPostUp = reboot'
     const peer = good.peers[0]!

@@ -149,6 +149,11 @@ describe('a configuration', () => {
     expect(config.peers[0]?.allowedIps.map(formatPrefix)).toEqual(['10.7.0.0/24'])
   })
 
+  it('may have no [Peer]: peers can come later', () => {
+    const config = parse(`[Interface]\nPrivateKey = ${key(7)}\nAddress = 10.7.0.2/24\n`)
+    expect([config.peers, config.notes]).toEqual([[], []])
+  })
+
   it('never shows its secrets when it is printed', () => {
     const config = parse(full)
     for (const text of [
@@ -175,7 +180,6 @@ describe('a configuration is refused with file, line, thing and remedy', () => {
       'deploy.conf:1: no [Interface] section: begin the file with [Interface], PrivateKey and Address',
     ],
     ['no [Interface]', `[Peer]\nPublicKey = ${key(1)}`, 'deploy.conf:1: no [Interface] section'],
-    ['no [Peer]', '[Interface]\nAddress = 10.7.0.2/24\n', 'deploy.conf:2: no [Peer] section: add one with'],
     [
       'two [Interface]',
       `${conf()}\n[Interface]`,

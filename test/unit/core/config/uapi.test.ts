@@ -21,8 +21,8 @@ function errnoOf(...lines: string[]): number {
   return result.ok ? 0 : result.errno
 }
 
-describe('28: the text of set=1', () => {
-  it('is read into a list of changes, in its order', () => {
+describe('the text of set=1', () => {
+  it('is read into a list of changes, in its order (W28)', () => {
     const set = read(
       `private_key=${keyText(1)}`,
       'listen_port=51820',
@@ -56,11 +56,11 @@ describe('28: the text of set=1', () => {
     expect(third!.remove).toBe(true)
   })
 
-  it('knows listen_port=0 and fwmark=0, which wg always sends', () => {
+  it('knows listen_port=0 and fwmark=0, which wg always sends (W28)', () => {
     expect(read('listen_port=0', 'fwmark=0')).toMatchObject({ listenPort: 0, fwmark: 0, peers: [] })
   })
 
-  it('replace_allowed_ips forgets the prefixes before it', () => {
+  it('replace_allowed_ips forgets the prefixes before it (W28)', () => {
     const set = read(`public_key=${keyText(1)}`, 'allowed_ip=10.0.0.0/8', 'replace_allowed_ips=true')
     expect(set.peers[0]).toMatchObject({ replaceAllowedIps: true, allowedIps: [] })
   })
@@ -87,9 +87,9 @@ describe('28: the text of set=1', () => {
     ['an own public key of zeros, but one digit short', [`public_key=${'0'.repeat(63)}`]],
   ])('%s is -22', (_name, lines) => expect(errnoOf(...lines)).toBe(-22))
 
-  it('a line without = is -71', () => expect(errnoOf('listen_port')).toBe(-71))
+  it('a line without = is -71 (W28)', () => expect(errnoOf('listen_port')).toBe(-71))
 
-  it('never throws, whatever it is given', () => {
+  it('never throws, whatever it is given (W28) (X8)', () => {
     const key = fc.constantFrom(
       'private_key',
       'listen_port',
@@ -119,11 +119,12 @@ describe('28: the text of set=1', () => {
     )
   })
 
-  it('23: loads 130,000 prefixes within 1.5 s', () => {
+  it('loads 130,000 prefixes within 1.5 s (W23)', () => {
     const lines = [`public_key=${keyText(1)}`, 'replace_allowed_ips=true']
     for (let i = 0; i < 130_000; i++) lines.push(`allowed_ip=10.${i >> 16}.${(i >> 8) & 0xff}.${i & 0xff}/32`)
     const text = `${lines.join('\n')}\n`
-    const started = performance.now()
+    // Of this process alone: what else the machine does is no matter.
+    const started = process.cpuUsage()
     const result = parseUapiSet(text)
     if (!result.ok) throw new Error('refused')
     const device = new Device({
@@ -134,13 +135,14 @@ describe('28: the text of set=1', () => {
     })
     const [peer] = result.set.peers
     device.setPeer({ publicKey: peer!.publicKey, allowedIps: peer!.allowedIps }, 0)
-    const took = performance.now() - started
+    const { user, system } = process.cpuUsage(started)
+    const took = (user + system) / 1000
     expect(device.peer(peer!.publicKey)?.allowedIps.length).toBe(130_000)
     expect(took).toBeLessThan(1500)
   })
 })
 
-describe('28: the text of get=1', () => {
+describe('the text of get=1', () => {
   const status: UapiStatus = {
     privateKey: new Uint8Array(32).fill(0xff),
     listenPort: 51820,
@@ -168,7 +170,7 @@ describe('28: the text of get=1', () => {
     ],
   }
 
-  it('has the clamped private key and every peer, as wg reads it', () => {
+  it('has the clamped private key and every peer, as wg reads it (W28)', () => {
     expect(formatUapiStatus(status).split('\n')).toEqual([
       `private_key=f8${'ff'.repeat(30)}7f`,
       'listen_port=51820',
@@ -195,7 +197,7 @@ describe('28: the text of get=1', () => {
     ])
   })
 
-  it('reads back to the same status', () => {
+  it('reads back to the same status (W28)', () => {
     const { privateKey: _, ...rest } = status
     expect(parseUapiStatus(`${formatUapiStatus(rest)}errno=0\n\n`)).toEqual(rest)
   })

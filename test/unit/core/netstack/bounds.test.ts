@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import { parseAddress, parsePrefix } from '../../../../src/core/base/address.js'
 import { createPacketMemory } from '../../../../src/core/base/packet-memory.js'
+import { SharedBudget } from '../../../../src/core/netstack/shared-budget.js'
 import { Stack } from '../../../../src/core/netstack/stack.js'
 import { Reassembly } from '../../../../src/core/netstack/tcp/reassembly.js'
 
@@ -54,23 +55,35 @@ describe('a path that never comes up', () => {
 })
 
 describe('the budget for segments out of order', () => {
-  it('is never taken whole by one connection', () => {
-    const memory = createPacketMemory(new ArrayBuffer(512 * 2048), 2048)
-    const budget = { used: 0, limit: 400 }
-    const greedy = new Reassembly(memory, budget)
-    const offer = (reassembly: Reassembly, sequence: number) => {
-      const slot = memory.alloc()
-      const result = reassembly.insert(slot, sequence, slot + 100, 1)
-      if (result !== 'kept') memory.free(slot)
-      return result
-    }
+  const memory = createPacketMemory(new ArrayBuffer(512 * 2048), 2048)
+  const offer = (reassembly: Reassembly, sequence: number) => {
+    const slot = memory.alloc()
+    const result = reassembly.insert(slot, sequence, slot + 100, 1)
+    if (result !== 'kept') memory.free(slot)
+    return result
+  }
+
+  it('is never taken whole by one connection (N2)', () => {
+    const budget = new SharedBudget(400)
+    const greedy = new Reassembly(memory, budget.join(1))
     let kept = 0
     while (offer(greedy, 2 * kept + 1) === 'kept') kept++
     expect(kept).toBe(200)
-    const other = new Reassembly(memory, budget)
+    const other = new Reassembly(memory, budget.join(1))
     for (let i = 0; i < 100; i++) expect(offer(other, 2 * i + 1)).toBe('kept')
     greedy.clear()
     other.clear()
+    expect([budget.used, memory.inUse]).toEqual([0, 0])
+  })
+
+  it('is never taken whole by the connections of one peer (N2)', () => {
+    const budget = new SharedBudget(400)
+    const many = Array.from({ length: 50 }, () => new Reassembly(memory, budget.join(1)))
+    for (const each of many) for (let i = 0; offer(each, 2 * i + 1) === 'kept'; i++);
+    expect(budget.used).toBe(300)
+    const other = new Reassembly(memory, budget.join(2))
+    for (let i = 0; i < 50; i++) expect(offer(other, 2 * i + 1)).toBe('kept')
+    for (const each of [...many, other]) each.clear()
     expect([budget.used, memory.inUse]).toEqual([0, 0])
   })
 })

@@ -61,6 +61,9 @@ describe('garbage', () => {
     expect(s.stack.counters).toMatchObject({ fragments: 1, badSource: 2, notOurs: 2 })
     expect(s.others).toEqual([])
     expect(s.memory.inUse).toBe(0)
+    expect(s.stack.nextDeadline()).toBeLessThan(Infinity)
+    s.wait(31_000)
+    expect(s.stack.nextDeadline()).toBe(Infinity)
   })
 })
 
@@ -106,12 +109,15 @@ test('a SYN flood fills the backlog and nothing else', () => {
   expect(s.stack.stats().connections).toBe(0)
 })
 
-test('an echo flood is answered as far as the queue goes', () => {
-  const s = new TcpScript({ limits: { outputQueue: 10 } })
+test('an echo flood is answered as far as its share of the queue goes, and crowds out nothing of ours (H-icmp)', () => {
+  const s = new TcpScript({ limits: { replyQueue: 20, outputQueue: 5 } })
   for (let i = 0; i < 50; i++) give(s, icmpPacket(s.peer, s.ours, 8, 0, i, new Uint8Array(8)))
+  const socket = s.stack.bindUdp({}, { message() {}, error() {} })
+  for (let i = 0; i < 5; i++) expect(socket.send(new Uint8Array(1), s.peer, 53, s.now)).toBe(true)
   s.flush()
-  expect(s.others).toHaveLength(10)
-  expect(s.stack.counters.outputQueueFull).toBe(40)
+  expect(s.others.filter(packet => packet[9] === 1)).toHaveLength(10)
+  expect(s.others.filter(packet => packet[9] === 17)).toHaveLength(5)
+  expect(s.stack.counters.replyQueueFull).toBe(40)
   expect(s.memory.inUse).toBe(0)
 })
 

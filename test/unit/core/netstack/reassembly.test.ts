@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { createPacketMemory } from '../../../../src/core/base/packet-memory.js'
+import { SharedBudget } from '../../../../src/core/netstack/shared-budget.js'
 import { hold } from '../../../../src/core/netstack/tcp/held-segment.js'
 import { Reassembly } from '../../../../src/core/netstack/tcp/reassembly.js'
 import { ReceiveQueue } from '../../../../src/core/netstack/tcp/receive-queue.js'
@@ -9,8 +10,14 @@ const header = 84
 
 function create(slots = 256, limit = slots) {
   const memory = createPacketMemory(new ArrayBuffer(slots * 2048), 2048)
-  const budget = { used: 0, limit }
-  return { memory, budget, reassembly: new Reassembly(memory, budget), queue: new ReceiveQueue(memory) }
+  const budget = new SharedBudget(limit)
+  const unread = new SharedBudget(1 << 20).join(1)
+  return {
+    memory,
+    budget,
+    reassembly: new Reassembly(memory, budget.join(1)),
+    queue: new ReceiveQueue(memory, unread),
+  }
 }
 
 /** The byte of the stream at a position. */

@@ -1,21 +1,59 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { LanesPool } from '../../../../src/core/netstack/tcp/lanes.js'
+import { tally } from '../../../../src/core/netstack/tcp/ack-tally.js'
+import { type Lanes, LanesPool } from '../../../../src/core/netstack/tcp/lanes.js'
+import type { RecordList } from '../../../../src/core/netstack/tcp/record-list.js'
 import { resegment } from '../../../../src/core/netstack/tcp/resegment.js'
 import { Scoreboard } from '../../../../src/core/netstack/tcp/scoreboard.js'
 
+interface Segment {
+  start: number
+  end: number
+  sentAt: number
+  sacked: boolean
+  lost: boolean
+  resent: boolean
+}
+
 /** The scoreboard as plainly as it can be said: one object a segment, walked each time. */
 class Model {
-  segments: { start: number; end: number; sacked: boolean; lost: boolean; judged: boolean }[] = []
+  segments: Segment[] = []
+  delivered = 0
+  onceSentAt = -1
+  newestSentAt = -1
+  reordered = false
+  #fack = 0
 
-  sent(start: number, length: number): void {
-    this.segments.push({ start, end: start + length, sacked: false, lost: false, judged: false })
+  sent(start: number, length: number, sentAt: number): void {
+    if (this.segments.length === 0) this.#fack = start
+    this.segments.push({ start, end: start + length, sentAt, sacked: false, lost: false, resent: false })
+  }
+
+  startAck(): void {
+    this.delivered = 0
+    this.onceSentAt = -1
+    this.newestSentAt = -1
+    this.reordered = false
+  }
+
+  #deliver(segment: Segment): void {
+    if (segment.sacked) return
+    this.delivered += segment.end - segment.start
+    this.newestSentAt = Math.max(this.newestSentAt, segment.sentAt)
+    if (!segment.resent) {
+      this.onceSentAt = Math.max(this.onceSentAt, segment.sentAt)
+      if (segment.end < this.#fack) this.reordered = true
+    }
+    this.#fack = Math.max(this.#fack, segment.end)
   }
 
   acknowledge(ack: number): void {
+    for (const segment of this.segments) if (segment.end <= ack) this.#deliver(segment)
     this.segments = this.segments.filter(segment => segment.end > ack)
     const head = this.segments[0]
-    if (head !== undefined && head.start < ack) head.start = ack
+    if (head === undefined || head.start >= ack) return
+    if (!head.sacked) this.delivered += ack - head.start
+    head.start = ack
   }
 
   sack(start: number, end: number): void {
@@ -24,18 +62,9 @@ class Model {
     if (head === undefined || last === undefined || start >= end || end > last.end || start < head.start) return
     for (const segment of this.segments) {
       if (segment.start < start || segment.end > end) continue
+      this.#deliver(segment)
       segment.sacked = true
       segment.lost = false
-    }
-  }
-
-  detectLost(): void {
-    for (const [i, segment] of this.segments.entries()) {
-      if (segment.judged) continue
-      const above = this.segments.slice(i + 1).filter(other => other.sacked).length
-      if (above < 3) continue
-      segment.judged = true
-      if (!segment.sacked) segment.lost = true
     }
   }
 
@@ -43,9 +72,24 @@ class Model {
     return this.segments.reduce((sum, segment) => sum + (segment[of] ? segment.end - segment.start : 0), 0)
   }
 
-  get firstLost(): number {
-    return this.segments.find(segment => segment.lost)?.start ?? -1
+  get lost(): number[] {
+    return this.segments.filter(segment => segment.lost).map(segment => segment.start)
   }
+
+  /** By time sent, those of one time by sequence. */
+  get underWay(): number[] {
+    return this.segments
+      .filter(segment => !segment.lost && !segment.sacked)
+      .sort((a, b) => a.sentAt - b.sentAt || a.start - b.start)
+      .map(segment => segment.start)
+  }
+}
+
+function listed(board: Scoreboard, list: RecordList, base: number): number[] {
+  const starts = []
+  for (let place = list.first; place >= 0; place = list.next(board.lanes as Lanes, place))
+    starts.push((board.sequenceOf(board.at(place)) - base) | 0)
+  return starts
 }
 
 const action = fc.oneof(
@@ -56,8 +100,10 @@ const action = fc.oneof(
     from: fc.double({ min: -0.1, max: 1.1, noNaN: true }),
     size: fc.integer({ min: -1, max: 20 }),
   }),
+  fc.record({ type: fc.constant('lose' as const), at: fc.double({ min: 0, max: 1, noNaN: true, maxExcluded: true }) }),
   fc.record({ type: fc.constant('resend' as const) }),
-  fc.record({ type: fc.constant('timeout' as const) }),
+  fc.record({ type: fc.constant('unmark' as const) }),
+  fc.record({ type: fc.constant('renege' as const) }),
 )
 
 describe('the scoreboard', () => {
@@ -71,45 +117,56 @@ describe('the scoreboard', () => {
           const model = new Model()
           let next = 0
           let una = 0
+          let now = 0
           const sequence = (position: number) => (base + position) | 0
           for (const step of actions) {
+            now++
+            tally.start(Infinity)
+            model.startAck()
             if (step.type === 'send') {
               for (let i = 0; i < 4; i++, next += step.length) {
-                board.sent(sequence(next), step.length, 0)
-                model.sent(next, step.length)
+                board.sent(sequence(next), step.length, now)
+                model.sent(next, step.length, now)
               }
             } else if (step.type === 'ack') {
               una += Math.floor((next - una) * step.share ** 3)
-              board.startAck()
               board.acknowledge(sequence(una))
               model.acknowledge(una)
             } else if (step.type === 'sack' && board.count > 0) {
               const from = Math.floor(una + (next - una) * step.from)
               board.sack(sequence(from), sequence(from + step.size))
               model.sack(from, from + step.size)
-              board.detectLost(3)
-              model.detectLost()
+            } else if (step.type === 'lose' && board.count > 0) {
+              const index = Math.floor(board.count * step.at)
+              board.markLost(board.head + index)
+              const segment = model.segments[index] as Segment
+              if (!segment.sacked) segment.lost = true
             } else if (step.type === 'resend') {
               const record = board.nextLost()
               if (record >= 0) {
-                const start = (board.sequenceOf(record) - base) | 0
-                const segment = model.segments.find(one => one.start === start)
-                if (segment !== undefined) segment.lost = false
-                board.resent(record, 1)
+                const segment = model.segments.find(one => one.start === model.lost[0]) as Segment
+                segment.lost = false
+                segment.resent = true
+                segment.sentAt = now
+                board.resent(record, now)
               }
-            } else if (step.type === 'timeout' && board.count > 0) {
-              if (model.segments[0]?.sacked) for (const segment of model.segments) segment.sacked = false
-              for (const segment of model.segments) {
-                segment.lost = !segment.sacked
-                segment.judged = true
-              }
-              board.markAllLost()
+            } else if (step.type === 'unmark') {
+              for (const segment of model.segments) segment.lost = false
+              board.unmarkLost()
+            } else if (step.type === 'renege' && board.count > 0) {
+              for (const segment of model.segments) segment.sacked = false
+              board.forgetSacks()
             }
             expect(board.count).toBe(model.segments.length)
             expect(board.sackedBytes).toBe(model.sum('sacked'))
+            expect(board.sackedSegments).toBe(model.segments.filter(segment => segment.sacked).length)
             expect(board.lostBytes).toBe(model.sum('lost'))
-            const lost = board.nextLost()
-            expect(lost < 0 ? -1 : (board.sequenceOf(lost) - base) | 0).toBe(model.firstLost)
+            expect(listed(board, board.lost, base)).toEqual(model.lost)
+            expect(listed(board, board.underWay, base)).toEqual(model.underWay)
+            expect(tally.delivered).toBe(model.delivered)
+            expect(tally.onceSentAt).toBe(model.onceSentAt)
+            expect(tally.sentAt).toBe(model.newestSentAt)
+            expect(tally.reordered).toBe(model.reordered)
           }
         },
       ),
@@ -121,15 +178,16 @@ describe('the scoreboard', () => {
     const board = new Scoreboard(new LanesPool())
     for (let i = 0; i < 4; i++) board.sent(i * 10, 10, 100 + i)
     board.resent(3, 200)
-    board.startAck()
+    tally.start(Infinity)
     board.acknowledge(20)
-    expect(board).toMatchObject({ sampleSentAt: 101, deliveredBytes: 20 })
-    board.startAck()
+    expect(tally).toMatchObject({ onceSentAt: 101, delivered: 20 })
+    tally.start(Infinity)
     board.sack(30, 40)
-    expect(board).toMatchObject({ sampleSentAt: -1, deliveredBytes: 10 })
-    board.startAck()
+    expect(tally).toMatchObject({ onceSentAt: -1, delivered: 10, rackSentAt: 200 })
+    tally.start(Infinity)
     board.acknowledge(40)
-    expect(board).toMatchObject({ sampleSentAt: 102, deliveredBytes: 10, count: 0 })
+    expect(tally).toMatchObject({ onceSentAt: 102, delivered: 10 })
+    expect(board.count).toBe(0)
   })
 
   test('cuts what is too long for a narrower path, and finds exactly that lost', () => {

@@ -88,7 +88,7 @@ describe('a megabyte each way', () => {
     expectClean(transfer(300_000, options), 300_000)
   })
 
-  test('across the wrap of the sequence numbers', () => {
+  test('across the wrap of the sequence numbers (N1) (S-sequence-wrap)', () => {
     const nearWrap = { keyedHash: () => 0xffffffff - 100_000 }
     const link = { delay: 10, loss: 0.01, jitter: 3 }
     expectClean(transfer(500_000, { a: nearWrap, b: nearWrap, forward: link, back: link }), 500_000)
@@ -135,7 +135,7 @@ test('a reader that stops closes the window; when it goes on, everything arrives
   expect(server.wrong).toBe(-1)
 })
 
-test('a zero window whose update is lost is reopened by a probe', () => {
+test('a zero window whose update is lost is reopened by a probe (N4) (S-zero-window)', () => {
   const pair = createPair({ forward: { delay: 10 }, back: { delay: 10 } })
   const server = new StreamOwner(2, 1, 0, () => pair.now)
   server.reading = false
@@ -152,7 +152,7 @@ test('a zero window whose update is lost is reopened by a probe', () => {
   expect(server.read).toBe(1_000_000)
 })
 
-test('a blackout of a minute is survived; a path that comes back is used at once', () => {
+test('a blackout of a minute is survived; a path that comes back is used at once (N17) (S-blackout)', () => {
   const pair = createPair({ forward: { delay: 10, rate: 200 }, back: { delay: 10 } })
   const server = new StreamOwner(2, 1, 0, () => pair.now)
   pair.b.stack.listen({ port: 80 }, connection => server.start(connection))
@@ -170,7 +170,7 @@ test('a blackout of a minute is survived; a path that comes back is used at once
   expect(server.read).toBe(1_000_000)
 })
 
-test('half-closes: each side sends a megabyte after the other has ended', () => {
+test('half-closes: each side sends a megabyte after the other has ended (N6) (S-half-close)', () => {
   for (const first of ['client', 'server'] as const) {
     const pair = createPair({ forward: { delay: 10, loss: 0.01 }, back: { delay: 10, loss: 0.01 } })
     const server = new StreamOwner(2, 1, first === 'server' ? 0 : 1_000_000, () => pair.now)

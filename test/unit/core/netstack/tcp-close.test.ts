@@ -4,7 +4,7 @@ import { accepted, dialled, payload } from '../../../support/tcp-handshakes.js'
 import { TcpScript } from '../../../support/tcp-script.js'
 
 describe('an orderly close', () => {
-  test('by us first: FIN-WAIT-1, FIN-WAIT-2, TIME-WAIT', () => {
+  test('by us first: FIN-WAIT-1, FIN-WAIT-2, TIME-WAIT (N6)', () => {
     const { s, c, owner } = dialled()
     c.end(s.now)
     s.expect('F. 1:1(0) ack 1')
@@ -18,7 +18,7 @@ describe('an orderly close', () => {
     expect(s.stack.stats()).toMatchObject({ connections: 0, timeWait: 1 })
   })
 
-  test('by the peer first: CLOSE-WAIT, LAST-ACK, and nothing left', () => {
+  test('by the peer first: CLOSE-WAIT, LAST-ACK, and nothing left (N6)', () => {
     const { s, c, owner } = dialled()
     s.send('F. 1:1(0) ack 1 win 512').expect('. 1:1(0) ack 2')
     expect(c.state).toBe('close-wait')
@@ -32,7 +32,7 @@ describe('an orderly close', () => {
     expect(s.stack.nextDeadline()).toBe(Infinity)
   })
 
-  test('by both at once: CLOSING, TIME-WAIT', () => {
+  test('by both at once: CLOSING, TIME-WAIT (N6) (N18)', () => {
     const { s, c, owner } = dialled()
     c.end(s.now)
     s.expect('F. 1:1(0) ack 1')
@@ -43,7 +43,7 @@ describe('an orderly close', () => {
     expect(s.stack.stats()).toMatchObject({ connections: 0, timeWait: 1 })
   })
 
-  test('by a FIN that acknowledges ours: straight to TIME-WAIT', () => {
+  test('by a FIN that acknowledges ours: straight to TIME-WAIT (N6)', () => {
     const { s, c } = dialled()
     c.end(s.now)
     s.expect('F. 1:1(0) ack 1')
@@ -58,7 +58,7 @@ describe('an orderly close', () => {
     s.expect('. 1:1461(1460) ack 1').expect('FP. 1461:2001(540) ack 1').expectNothing()
   })
 
-  test('resends a lost FIN with its data', () => {
+  test('resends a lost FIN with its data (N6)', () => {
     const { s, c } = dialled()
     c.write(payload(10), 0, s.now)
     c.end(s.now)
@@ -77,7 +77,7 @@ describe('an orderly close', () => {
 })
 
 describe('a half-close', () => {
-  test('by us: reading goes on', () => {
+  test('by us: reading goes on (N6)', () => {
     const { s, c, owner } = dialled()
     c.end(s.now)
     s.expect('F. 1:1(0)').send('. 1:1(0) ack 2 win 512')
@@ -89,7 +89,7 @@ describe('a half-close', () => {
     expect(owner.log.at(-1)).toBe('closed')
   })
 
-  test('by the peer: writing goes on', () => {
+  test('by the peer: writing goes on (N6)', () => {
     const { s, c, owner } = dialled()
     s.send('F. 1:1(0) ack 1 win 512').expect('. 1:1(0) ack 2')
     c.write(payload(100), 0, s.now)
@@ -102,7 +102,7 @@ describe('a half-close', () => {
 })
 
 describe("the peer's FIN", () => {
-  test('behind a hole waits for what is missing', () => {
+  test('behind a hole waits for what is missing (N2)', () => {
     const { s, c, owner } = dialled()
     s.send('F. 1461:1461(0) ack 1 win 512').expect('. 1:1(0) ack 1')
     expect(c.state).toBe('established')
@@ -112,7 +112,7 @@ describe("the peer's FIN", () => {
     expect(owner.ended).toBe(true)
   })
 
-  test('with data behind a hole waits for what is missing', () => {
+  test('with data behind a hole waits for what is missing (N2)', () => {
     const { s, owner } = dialled()
     s.send('FP. 1461:1471(10) ack 1 win 512').expect('. 1:1(0) ack 1 <sack 1461:1471>')
     s.send('. 1:1461(1460) ack 1 win 512').expect('. 1:1(0) ack 1472')
@@ -126,7 +126,7 @@ describe("the peer's FIN", () => {
     s.send('F. 1:1(0) ack 1 win 512').expect('. 1:1(0) ack 2')
   })
 
-  test('before data that was received already is none', () => {
+  test('before data that was received already is none (N2)', () => {
     const { s, c, owner } = dialled()
     s.send('. 1001:1101(100) ack 1 win 512').skip()
     s.send('F. 401:501(100) ack 1 win 512').skip()
@@ -146,7 +146,7 @@ describe("the peer's FIN", () => {
 })
 
 describe('letting go', () => {
-  test('with bytes received and not read resets', () => {
+  test('with bytes received and not read resets (N6)', () => {
     const { s, c, owner } = dialled()
     owner.reading = false
     s.send('P. 1:11(10) ack 1 win 512').skip()
@@ -168,7 +168,7 @@ describe('letting go', () => {
     expect(owner.log.filter(event => event.startsWith('closed'))).toHaveLength(1)
   })
 
-  test('answers data that still comes with a RST', () => {
+  test('answers data that still comes with a RST (N6)', () => {
     const { s, c } = dialled()
     c.destroy(s.now)
     s.expect('F. 1:1(0)')
@@ -176,7 +176,7 @@ describe('letting go', () => {
     expect(s.stack.stats()).toMatchObject({ connections: 0, orphans: 0 })
   })
 
-  test('waits 60 s for the FIN of a peer that never sends one', () => {
+  test('waits 60 s for the FIN of a peer that never sends one (N6)', () => {
     const { s, c } = dialled()
     c.destroy(s.now)
     s.expect('F. 1:1(0)').send('. 1:1(0) ack 2 win 512')
@@ -187,7 +187,7 @@ describe('letting go', () => {
     expect(s.stack.nextDeadline()).toBe(Infinity)
   })
 
-  test('gives an orphan whose data nobody acknowledges 120 s', () => {
+  test('gives an orphan whose data nobody acknowledges 120 s (N4) (N6)', () => {
     const { s, c } = dialled()
     c.write(payload(10), 0, s.now)
     c.destroy(s.now)
@@ -197,7 +197,7 @@ describe('letting go', () => {
     expect(s.stack.stats()).toMatchObject({ connections: 0, orphans: 0 })
   })
 
-  test('resets at once where too many orphans wait already', () => {
+  test('resets at once where too many orphans wait already (N6)', () => {
     const { s, c } = dialled(undefined, { limits: { orphans: 0 } })
     c.destroy(s.now)
     s.expect('R. 1:1(0)')
@@ -241,7 +241,7 @@ describe('a reset', () => {
     ['close-wait', () => close(dialled(), 'peer')],
     ['fin-wait-1', () => close(dialled(), 'us')],
   ] as const) {
-    test(`in ${state} counts only at RCV.NXT; elsewhere in the window it is challenged, outside it is dropped`, () => {
+    test(`in ${state} counts only at RCV.NXT; elsewhere in the window it is challenged, outside it is dropped (N9)`, () => {
       const { s, c, owner } = prepare()
       expect(c.state).toBe(state)
       const next = state === 'close-wait' ? 2 : 1

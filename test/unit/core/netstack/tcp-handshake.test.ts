@@ -13,7 +13,7 @@ function dial(s: TcpScript, timeout?: number) {
 }
 
 describe('a dial', () => {
-  test('offers MSS, SACK, timestamps and a window scale for 32 MiB, and is established by the SYN-ACK', () => {
+  test('offers MSS, SACK, timestamps and a window scale for 32 MiB, and is established by the SYN-ACK (N10)', () => {
     const s = new TcpScript()
     const { c, owner } = dial(s)
     expect(c.state).toBe('syn-sent')
@@ -24,13 +24,13 @@ describe('a dial', () => {
     expect(owner.log).toEqual(['connected'])
   })
 
-  test('offers the MSS of an IPv6 packet', () => {
+  test('offers the MSS of an IPv6 packet (N7)', () => {
     const s = new TcpScript({ family: 6 })
     dial(s)
     s.expect('S 0:0(0) <mss 1440>')
   })
 
-  test('resends a lost SYN after 1, 2, 4, 8, 16 and 32 s and gives up 64 s later', () => {
+  test('resends a lost SYN after 1, 2, 4, 8, 16 and 32 s and gives up 64 s later (N3)', () => {
     const s = new TcpScript()
     const { owner } = dial(s)
     s.expect('S 0:0(0)')
@@ -60,7 +60,7 @@ describe('a dial', () => {
     s.expectNothing()
   })
 
-  test('ignores a blind RST', () => {
+  test('ignores a blind RST (N9)', () => {
     const s = new TcpScript()
     const { owner } = dial(s)
     s.expect('S 0:0(0)')
@@ -79,7 +79,7 @@ describe('a dial', () => {
     expect(c.state).toBe('established')
   })
 
-  test('meets another SYN: both sides opened at once', () => {
+  test('meets another SYN: both sides opened at once (N18)', () => {
     const s = new TcpScript()
     const { c, owner } = dial(s)
     s.expect('S 0:0(0)')
@@ -94,7 +94,7 @@ describe('a dial', () => {
     expect(owner.received.length).toBe(10)
   })
 
-  test('neither takes nor acknowledges data in a SYN-ACK', () => {
+  test('neither takes nor acknowledges data in a SYN-ACK (N19)', () => {
     const s = new TcpScript()
     const { owner } = dial(s)
     s.expect('S 0:0(0)')
@@ -112,7 +112,7 @@ describe('a dial', () => {
     s.expect('P. 1:11(10) ack 1').expectNothing()
   })
 
-  test('after a lost SYN starts with one segment and an RTO of 3 s where no timestamp tells the round trip', () => {
+  test('after a lost SYN starts with one segment and an RTO of 3 s where no timestamp tells the round trip (N3)', () => {
     const s = new TcpScript()
     const { c } = dial(s)
     c.write(payload(20_000), 0, s.now)
@@ -123,7 +123,7 @@ describe('a dial', () => {
     s.expectAfter(3000, '. 1:1461(1460)')
   })
 
-  test('after a lost SYN starts with ten where a timestamp tells it', () => {
+  test('after a lost SYN starts with ten where a timestamp tells it (N3)', () => {
     const s = new TcpScript()
     const { c } = dial(s)
     c.write(payload(20_000), 0, s.now)
@@ -152,7 +152,7 @@ describe('a dial', () => {
     )
   })
 
-  test('may use one local port for many destinations, and runs out of ports for one only', () => {
+  test('may use one local port for many destinations, and runs out of ports for one only (N18)', () => {
     const s = new TcpScript({ limits: { firstEphemeralPort: 40000, lastEphemeralPort: 40003 } })
     for (let port = 1; port <= 3; port++) {
       const ports = new Set<number>()
@@ -168,7 +168,7 @@ describe('a dial', () => {
 })
 
 describe('a path that is not up', () => {
-  test('holds the first SYN back, and no round trip spans the wait', () => {
+  test('holds the first SYN back, and no round trip spans the wait (N17) (W19)', () => {
     const woken: number[] = []
     const s = new TcpScript({ wakePath: path => woken.push(path) })
     s.pathUp = false
@@ -205,7 +205,7 @@ describe('a path that is not up', () => {
     expect(s.stack.nextDeadline()).toBe(Infinity)
   })
 
-  test('when it comes back, flows that backed off send their head at once', () => {
+  test('when it comes back, flows that backed off send their head at once (N17)', () => {
     const { s, c } = dialled()
     c.write(payload(3000), 0, s.now)
     s.take()
@@ -215,7 +215,7 @@ describe('a path that is not up', () => {
     s.send('. 1:1(0) ack 1461 win 512').expect('. 1461:2921(1460)')
   })
 
-  test('does not disturb flows that are well', () => {
+  test('does not disturb flows that are well (N17)', () => {
     const { s, c } = dialled()
     c.write(payload(3000), 0, s.now)
     s.skip()

@@ -55,7 +55,7 @@ describe('a listener', () => {
     expect(s.stack.counters.tcpAccepts).toBe(0)
   })
 
-  test('drops SYNs over its backlog, and takes them when there is room again', () => {
+  test('drops SYNs over its backlog, and takes them when there is room again (N18)', () => {
     const s = new TcpScript()
     s.stack.listen({ port: 80, backlog: 2 }, () => new Recorder())
     for (const port of [1, 2, 3]) {
@@ -94,7 +94,7 @@ describe('a listener', () => {
 })
 
 describe('a closed port', () => {
-  test('answers a SYN with RST and ACK, an ACK with a bare RST, and a RST with nothing', () => {
+  test('answers a SYN with RST and ACK, an ACK with a bare RST, and a RST with nothing (N18)', () => {
     const s = new TcpScript()
     s.send('S 0:0(0) <mss 1460>')
     expect(s.take()[0]).toMatch(/^R\. 0:0\(0\) ack 1 /)

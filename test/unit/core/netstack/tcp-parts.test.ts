@@ -2,6 +2,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { RateBudget } from '../../../../src/core/netstack/budget.js'
+import { SharedBudget } from '../../../../src/core/netstack/shared-budget.js'
 import { FlowTable } from '../../../../src/core/netstack/tcp/flow-table.js'
 import { windowShiftFor } from '../../../../src/core/netstack/tcp/receive-window.js'
 import { RetransmissionTimeout } from '../../../../src/core/netstack/tcp/rto.js'
@@ -15,7 +16,7 @@ const anySequence = fc.integer({ min: -0x80000000, max: 0x7fffffff })
 const lessThanHalf = fc.integer({ min: 0, max: 0x7fffffff })
 
 describe('sequence numbers', () => {
-  test('compare by their distance, across the wrap', () => {
+  test('compare by their distance, across the wrap (N1)', () => {
     fc.assert(
       fc.property(anySequence, lessThanHalf, (a, distance) => {
         const b = seqAdd(a, distance)
@@ -27,7 +28,7 @@ describe('sequence numbers', () => {
     )
   })
 
-  test('lie within a range or not', () => {
+  test('lie within a range or not (N1)', () => {
     fc.assert(
       fc.property(anySequence, fc.nat(1_000_000), fc.nat(1_000_000), (low, count, offset) => {
         expect(seqWithin(seqAdd(low, offset), low, count)).toBe(offset < count)
@@ -38,7 +39,7 @@ describe('sequence numbers', () => {
 })
 
 describe('the retransmission timeout', () => {
-  test('starts at a second and is SRTT + max(4 RTTVAR, 200 ms)', () => {
+  test('starts at a second and is SRTT + max(4 RTTVAR, 200 ms) (N3)', () => {
     const rto = new RetransmissionTimeout()
     expect(rto.interval).toBe(1000)
     rto.sample(100)
@@ -48,7 +49,7 @@ describe('the retransmission timeout', () => {
     expect(rto.interval).toBeCloseTo(150 + 4 * 137.5)
   })
 
-  test('doubles, to 120 s at most', () => {
+  test('doubles, to 120 s at most (N3)', () => {
     const rto = new RetransmissionTimeout()
     rto.sample(100)
     rto.backoff = 3
@@ -58,7 +59,7 @@ describe('the retransmission timeout', () => {
   })
 })
 
-test('the window scale is the smallest that offers the buffer', () => {
+test('the window scale is the smallest that offers the buffer (N10)', () => {
   expect(windowShiftFor(65535)).toBe(0)
   expect(windowShiftFor(65536)).toBe(1)
   expect(windowShiftFor(32 * 1024 * 1024)).toBe(10)
@@ -77,7 +78,7 @@ describe('the send queue', () => {
     )
     fc.assert(
       fc.property(steps, actions => {
-        const queue = new SendQueue(new ChunkPool(65536))
+        const queue = new SendQueue(new ChunkPool(65536), new SharedBudget(1 << 20).join(1))
         const buffer = new ArrayBuffer(4096)
         const memory = { u8: new Uint8Array(buffer), u32: new Uint32Array(buffer) }
         let written = 0
@@ -104,12 +105,16 @@ describe('the send queue', () => {
 
   test('holds no memory when it is empty', () => {
     const pool = new ChunkPool(16384 * 2)
-    const queue = new SendQueue(pool)
+    const budget = new SharedBudget(1 << 20)
+    const queue = new SendQueue(pool, budget.join(1))
     queue.push(new Uint8Array(100_000), 0, 100_000)
-    queue.drop(100_000)
-    expect(queue.length).toBe(0)
+    expect(budget.used).toBe(7 * 16384)
+    queue.drop(40_000)
+    expect(budget.used).toBe(5 * 16384)
+    queue.drop(60_000)
+    expect([queue.length, budget.used]).toEqual([0, 0])
     queue.clear()
-    expect(queue.length).toBe(0)
+    expect([queue.length, budget.used]).toEqual([0, 0])
   })
 })
 
@@ -151,7 +156,7 @@ describe('the flow table', () => {
 })
 
 describe('the TIME-WAIT table', () => {
-  test('keeps records for a minute in the order in which they came, within its bound', () => {
+  test('keeps records for a minute in the order in which they came, within its bound (N6)', () => {
     const actions = fc.array(
       fc.record({ port: fc.nat(30), after: fc.nat(9000), what: fc.constantFrom('add', 'restart', 'remove') }),
       { maxLength: 200 },

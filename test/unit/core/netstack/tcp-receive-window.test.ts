@@ -1,9 +1,13 @@
 import { describe, expect, test } from 'vitest'
+import { defaultLimits } from '../../../../src/core/netstack/limits.js'
+import type { Connection } from '../../../../src/core/netstack/tcp/connection.js'
+import { windowShiftFor } from '../../../../src/core/netstack/tcp/receive-window.js'
+import { Recorder } from '../../../support/tcp-endpoints.js'
 import { accepted, payload } from '../../../support/tcp-handshakes.js'
-import type { TcpScript } from '../../../support/tcp-script.js'
+import { TcpScript } from '../../../support/tcp-script.js'
 
 describe('the window we offer', () => {
-  test('closes as bytes wait to be read, never takes back what it gave, and opens by a segment at least', () => {
+  test('closes as bytes wait to be read, never takes back what it gave, and opens by a segment at least (N1) (N5)', () => {
     const limits = { receiveBuffer: 4000, maxReceiveBuffer: 4000 }
     const { s, c, owner } = accepted('mss 1000,sackOK,wscale 7', { limits })
     owner.reading = false
@@ -15,7 +19,7 @@ describe('the window we offer', () => {
     s.expect('. 1:1(0) ack 4001 win 1000')
   })
 
-  test('does not move by less than a segment, in ACKs that leave for other reasons either', () => {
+  test('does not move by less than a segment, in ACKs that leave for other reasons either (N5)', () => {
     const limits = { receiveBuffer: 4000, maxReceiveBuffer: 4000 }
     const { s, c, owner } = accepted('mss 1000,sackOK,wscale 7', { limits })
     owner.reading = false
@@ -25,7 +29,7 @@ describe('the window we offer', () => {
     s.send('. 1101:2101(1000) ack 1 win 512').expect('. 1:1(0) ack 2101 win 1900')
   })
 
-  test('keeps its right edge while it closes, whatever the scale rounds away', () => {
+  test('keeps its right edge while it closes, whatever the scale rounds away (N1)', () => {
     const { s, owner } = accepted('mss 1460,sackOK,wscale 7')
     owner.reading = false
     let edge = 0
@@ -41,7 +45,7 @@ describe('the window we offer', () => {
     expect(edge).toBeLessThan(1.5 * 256 * 1024)
   })
 
-  test('is not announced for a few bytes', () => {
+  test('is not announced for a few bytes (N5)', () => {
     const limits = { receiveBuffer: 4000, maxReceiveBuffer: 4000 }
     const { s, c, owner } = accepted('mss 1000,sackOK,wscale 7', { limits })
     owner.reading = false
@@ -57,7 +61,7 @@ describe('the window we offer', () => {
     s.expect('. 1:1(0) ack 4001 win 1400')
   })
 
-  test('closed, still takes an ACK and a RST, and answers a probe without taking its byte', () => {
+  test('closed, still takes an ACK and a RST, and answers a probe without taking its byte (N1)', () => {
     const limits = { receiveBuffer: 1000, maxReceiveBuffer: 1000 }
     const { s, c, owner } = accepted('mss 1000,sackOK,wscale 7', { limits })
     owner.reading = false
@@ -70,7 +74,7 @@ describe('the window we offer', () => {
     expect(owner.error).toBe('ECONNRESET')
   })
 
-  test('starts at 256 KiB and doubles each round trip in which the reader took half of it', () => {
+  test('starts at 256 KiB and doubles each round trip in which the reader took half of it (N10)', () => {
     const { s, owner } = accepted('mss 1460,sackOK,wscale 7')
     s.send('. 1:1461(1460) ack 1 win 512')
     const first = lastWindow(s)
@@ -87,7 +91,7 @@ describe('the window we offer', () => {
     expect(lastWindow(s)).toBeGreaterThan(first * 4)
   })
 
-  test('does not grow for a reader that lags', () => {
+  test('does not grow for a reader that lags (N10)', () => {
     const { s, owner } = accepted('mss 1460,sackOK,wscale 7')
     owner.reading = false
     for (let next = 1; next < 200_000; next += 1460) s.send(`. ${next}:${next + 1460}(1460) ack 1 win 512`)
@@ -98,7 +102,39 @@ describe('the window we offer', () => {
     expect(lastWindow(s)).toBeLessThanOrEqual(512)
   })
 
-  test('of a connection without window scale is at most 64 KiB', () => {
+  test('has grown to 32 MiB for a reader that kept up, is small again after a silence, and gives back nothing (N10)', () => {
+    const { s, c, owner } = accepted('mss 1460,sackOK,TS val 1 ecr 0,wscale 7')
+    let next = 1
+    let stamp = 1
+    const send = (bytes: number) => {
+      for (const end = next + bytes; next < end; next += 1448) {
+        s.sendOnly(`. ${next}:${next + 1448}(1448) ack 1 win 512 <TS val ${stamp++} ecr 0>`)
+        if (next % 31 === 0) s.flush()
+      }
+      s.flush().wait(100)
+    }
+    const tcb = c as Connection
+    for (let window = 256 * 1024; window < 16 * 1024 * 1024; window *= 2) send(window)
+    expect(tcb.receiveBuffer).toBeGreaterThanOrEqual(8 * 1024 * 1024)
+    const edge = tcb.rcvAdv
+    s.wait(10_000)
+    send(1448)
+    expect(tcb.receiveBuffer).toBe(256 * 1024)
+    expect(tcb.rcvAdv).toBe(edge)
+    expect(owner.received.length).toBe(next - 1)
+    for (let i = 0; i < 3; i++) send(256 * 1024)
+    expect(tcb.receiveBuffer).toBeGreaterThan(256 * 1024)
+  })
+
+  test('is scaled, from the SYN on, so that 32 MiB can be offered (N10)', () => {
+    const shift = windowShiftFor(defaultLimits.maxReceiveBuffer)
+    expect(0xffff << shift).toBeGreaterThanOrEqual(32 * 1024 * 1024 - (1 << shift))
+    const s = new TcpScript()
+    s.stack.connect({ address: s.peer, port: s.peerPort }, new Recorder(), s.now)
+    expect(s.take()[0]).toContain(`wscale ${shift}`)
+  })
+
+  test('of a connection without window scale is at most 64 KiB (N10)', () => {
     const { s } = accepted('mss 1460')
     s.send('. 1:1461(1460) ack 1').expect('. 1:1(0) ack 1461 win 64075')
     s.send('. 1461:1462(1) ack 1').expect('. 1:1(0) ack 1462 win 65534')

@@ -15,13 +15,13 @@ function pastQuickAcks(established: Established): number {
 }
 
 describe('an acknowledgement', () => {
-  test('of the first sixteen segments leaves at once', () => {
+  test('of the first sixteen segments leaves at once (N14)', () => {
     const { s } = accepted()
     for (let i = 0; i < 16; i++) s.send(`P. ${1 + i}:${2 + i}(1) ack 1 win 512`).expect(`. 1:1(0) ack ${2 + i}`)
     s.send('P. 17:18(1) ack 1 win 512').expectNothing()
   })
 
-  test('later waits 40 ms, or for a second full segment, or for data to ride on', () => {
+  test('later waits 40 ms, or for a second full segment, or for data to ride on (N14)', () => {
     const established = accepted()
     const { s, c } = established
     let next = pastQuickAcks(established)
@@ -37,13 +37,13 @@ describe('an acknowledgement', () => {
     s.wait(1000).skip()
   })
 
-  test('leaves once a turn, however many segments came in it', () => {
+  test('leaves once a turn, however many segments came in it (N14)', () => {
     const { s } = accepted()
     for (let i = 0; i < 30; i++) s.sendOnly(`. ${1 + i * 1000}:${1 + (i + 1) * 1000}(1000) ack 1 win 512`)
     s.expect('. 1:1(0) ack 30001').expectNothing()
   })
 
-  test('of a segment behind a hole, of one that fills it, and of an old one leaves at once', () => {
+  test('of a segment behind a hole, of one that fills it, and of an old one leaves at once (N14)', () => {
     const established = accepted()
     const { s } = established
     const next = pastQuickAcks(established)
@@ -53,7 +53,7 @@ describe('an acknowledgement', () => {
     s.send('P. 1:11(10) ack 1 win 512').expect(`. 1:1(0) ack ${next + 200}`)
   })
 
-  test('without SACK comes once for each segment behind a hole, in one turn too', () => {
+  test('without SACK comes once for each segment behind a hole, in one turn too (N14)', () => {
     const { s } = accepted('mss 1460')
     for (let i = 1; i < 5; i++) s.sendOnly(`. ${1 + i * 100}:${101 + i * 100}(100) ack 1`)
     for (let i = 1; i < 5; i++) s.expect('. 1:1(0) ack 1 <>')
@@ -62,7 +62,7 @@ describe('an acknowledgement', () => {
 })
 
 describe('SACK', () => {
-  test('reports what came last first, at most four ranges, three beside timestamps', () => {
+  test('reports what came last first, at most four ranges, three beside timestamps (N11)', () => {
     const { s } = accepted()
     const send = (from: number) => s.send(`. ${from}:${from + 100}(100) ack 1 win 512`)
     send(101).expect('. 1:1(0) ack 1 <sack 101:201>')
@@ -74,13 +74,13 @@ describe('SACK', () => {
     send(1).expect('. 1:1(0) ack 401')
   })
 
-  test('beside timestamps reports three', () => {
+  test('beside timestamps reports three (N11)', () => {
     const { s } = accepted('mss 1460,sackOK,TS val 1 ecr 0,wscale 7')
     for (const from of [101, 301, 501, 701]) s.send(`. ${from}:${from + 100}(100) ack 1 win 512 <TS val 1 ecr 0>`)
     expect(s.take().at(-1)).toContain('sack 701:801 501:601 301:401')
   })
 
-  test('tells what came twice (DSACK)', () => {
+  test('tells what came twice (DSACK) (N11)', () => {
     const { s } = accepted()
     s.send('. 1:101(100) ack 1 win 512').skip()
     s.send('. 1:101(100) ack 1 win 512').expect('. 1:1(0) ack 101 <sack 1:101>')
@@ -91,7 +91,7 @@ describe('SACK', () => {
 })
 
 describe('reassembly', () => {
-  test('puts any order of segments right, overlaps included', () => {
+  test('puts any order of segments right, overlaps included (N2)', () => {
     const { s, owner } = accepted()
     for (const [from, to] of [
       [901, 1001],
@@ -108,7 +108,7 @@ describe('reassembly', () => {
     expect(s.memory.inUse).toBe(0)
   })
 
-  test('holds a slot a segment, and tiny ones share', () => {
+  test('holds a slot a segment, and tiny ones share (N2)', () => {
     const { s, owner } = accepted()
     for (let i = 1; i < 300; i++) s.send(`. ${1 + i}:${2 + i}(1) ack 1 win 512`)
     expect(s.stack.stats().reassemblySlots).toBe(1)
@@ -117,7 +117,7 @@ describe('reassembly', () => {
     expect(s.memory.inUse).toBe(0)
   })
 
-  test('drops what does not fit its bound, but always takes what comes next', () => {
+  test('drops what does not fit its bound, but always takes what comes next (N2)', () => {
     const { s, owner } = accepted(undefined, { limits: { reassemblyShare: 8 / 4096 } })
     for (let i = 1; i < 10; i++) s.send(`. ${1 + i * 1400}:${1401 + i * 1400}(1400) ack 1 win 512`)
     expect(s.stack.counters.tcpReassemblyFull).toBe(5)
@@ -138,7 +138,7 @@ describe('reassembly', () => {
 })
 
 describe('a segment', () => {
-  test('partly old or partly beyond the window gives the part that is in it', () => {
+  test('partly old or partly beyond the window gives the part that is in it (N1)', () => {
     const limits = { receiveBuffer: 1000, maxReceiveBuffer: 1000 }
     const { s, owner } = accepted(undefined, { limits })
     owner.reading = false
@@ -148,7 +148,7 @@ describe('a segment', () => {
     expect(owner.received).toEqual(stream(1, 1001))
   })
 
-  test('wholly outside the window is answered and dropped', () => {
+  test('wholly outside the window is answered and dropped (N1)', () => {
     const { s, owner } = accepted()
     s.send('. 900001:900101(100) ack 1 win 512').expect('. 1:1(0) ack 1')
     expect(owner.received.length).toBe(0)
@@ -156,7 +156,7 @@ describe('a segment', () => {
     expect(s.stack.counters.tcpOutOfWindow).toBe(1)
   })
 
-  test('that acknowledges what was never sent is challenged, with its data dropped', () => {
+  test('that acknowledges what was never sent is challenged, with its data dropped (N9)', () => {
     const { s, owner } = accepted()
     s.send('P. 1:11(10) ack 99 win 512').expect('. 1:1(0) ack 1')
     expect(owner.received.length).toBe(0)
@@ -175,7 +175,7 @@ describe('a segment', () => {
     expect(owner.received).toEqual(stream(1, 11))
   })
 
-  test('with SYN is challenged, in the window or not', () => {
+  test('with SYN is challenged, in the window or not (N9)', () => {
     const { s, owner } = accepted()
     s.send('S 1:1(0) win 512').expect('. 1:1(0) ack 1')
     s.wait(1000).send('S 5000:5000(0) win 512').expect('. 1:1(0) ack 1')
@@ -184,7 +184,7 @@ describe('a segment', () => {
 })
 
 describe('challenge ACKs', () => {
-  test('leave twice a second a connection at most; keepalives and probes are answered all the same', () => {
+  test('leave twice a second a connection at most; keepalives and probes are answered all the same (N9)', () => {
     const { s } = accepted()
     for (let i = 0; i < 20; i++) s.send('R 100:100(0)')
     expect(s.take()).toHaveLength(1)

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { accepted, dialled, payload } from '../../../support/tcp-handshakes.js'
 
 describe('segments', () => {
-  test('are as large as the peer said, less the options that every one carries', () => {
+  test('are as large as the peer said, less the options that every one carries (N7)', () => {
     const plain = dialled('mss 1000,sackOK,wscale 7')
     plain.c.write(payload(2500), 0, plain.s.now)
     plain.s.expect('. 1:1001(1000)').expect('. 1001:2001(1000)').expect('P. 2001:2501(500)')
@@ -18,20 +18,20 @@ describe('segments', () => {
     ['mss 48', 48],
     ['mss 9000', 1460],
   ] as const) {
-    test(`to a peer that said "${said}" carry ${size} bytes`, () => {
+    test(`to a peer that said "${said}" carry ${size} bytes (N7)`, () => {
       const { s, c } = dialled(`${said},wscale 7`)
       c.write(payload(3000), 0, s.now)
       s.expect(`. 1:${1 + size}(${size})`)
     })
   }
 
-  test('without an MSS over IPv6 carry 1220 bytes', () => {
+  test('without an MSS over IPv6 carry 1220 bytes (N7)', () => {
     const { s, c } = dialled('wscale 7', { family: 6 })
     c.write(payload(3000), 0, s.now)
     s.expect('. 1:1221(1220)')
   })
 
-  test('leave ten at first (IW10)', () => {
+  test('leave ten at first (IW10) (N13)', () => {
     const { s, c } = dialled()
     c.write(payload(100_000), 0, s.now)
     expect(s.take()).toHaveLength(10)
@@ -43,7 +43,7 @@ describe('segments', () => {
     s.expect('. 1:1461(1460)').expect('. 1461:2921(1460)').expect('. 2921:4381(1460)').expectNothing()
   })
 
-  test('written one byte at a time leave at once, or, with Nagle, wait for the ACK', () => {
+  test('written one byte at a time leave at once, or, with Nagle, wait for the ACK (N16)', () => {
     const { s, c } = dialled()
     c.write(payload(1), 0, s.now)
     s.expect('P. 1:2(1)')
@@ -84,14 +84,14 @@ describe('the send queue', () => {
     expect(c.bytesQueued).toBe(10_000 - 4380)
   })
 
-  test('grows to twice the congestion window', () => {
+  test('grows to twice the congestion window (N10)', () => {
     const { s, c } = dialled(undefined, { limits: { sendBuffer: 20_000 } }, 10_000)
     expect(c.write(payload(200_000), 0, s.now)).toBe(2 * 14_600)
   })
 })
 
 describe('the send window', () => {
-  test('closed: is probed with a byte that counts, after the RTO and doubling, for as long as the peer answers', () => {
+  test('closed: is probed with a byte that counts, after the RTO and doubling, for as long as the peer answers (N4)', () => {
     const { s, c, owner } = dialled(undefined, {}, 0)
     c.write(payload(100), 0, s.now)
     s.expectNothing()
@@ -106,7 +106,7 @@ describe('the send window', () => {
     s.send('. 1:1(0) ack 1 win 512').expect('. 1:2(1)').expect('P. 2:101(99)')
   })
 
-  test('closed, of a peer that answers no more: gives up after 15 probes', () => {
+  test('closed, of a peer that answers no more: gives up after 15 probes (N4)', () => {
     const { s, c, owner } = dialled(undefined, {}, 0)
     c.write(payload(100), 0, s.now)
     s.wait(2_000_000)
@@ -114,21 +114,21 @@ describe('the send window', () => {
     expect(s.take().filter(line => line.includes('1:2(1)'))).toHaveLength(15)
   })
 
-  test('closed, and the probe is taken: goes on behind it', () => {
+  test('closed, and the probe is taken: goes on behind it (N4)', () => {
     const { s, c } = dialled(undefined, {}, 0)
     c.write(payload(100), 0, s.now)
     s.expectAfter(200, '. 1:2(1)')
     s.send('. 1:1(0) ack 2 win 512').expect('P. 2:101(99)')
   })
 
-  test('closed, with only a FIN to send: the FIN is the probe', () => {
+  test('closed, with only a FIN to send: the FIN is the probe (N4)', () => {
     const { s, c } = dialled(undefined, {}, 0)
     c.end(s.now)
     s.expectNothing()
     s.expectAfter(200, 'F. 1:1(0)')
   })
 
-  test('may shrink below what was sent: the head is resent as a probe, and no congestion is seen in it', () => {
+  test('may shrink below what was sent: the head is resent as a probe, and no congestion is seen in it (N1)', () => {
     const { s, c, owner } = dialled()
     c.write(payload(4000), 0, s.now)
     s.skip()
@@ -146,7 +146,7 @@ describe('the send window', () => {
     s.expect('. 1461:2921(1460)')
   })
 
-  test('is not taken from an old segment', () => {
+  test('is not taken from an old segment (N5)', () => {
     const { s, c } = dialled()
     s.sendOnly('P. 1:11(10) ack 1 win 512').sendOnly('P. 11:21(10) ack 1 win 512')
     s.send('. 1:1(0) ack 1 win 0').skip()
@@ -154,7 +154,7 @@ describe('the send window', () => {
     s.expect('P. 1:11(10)')
   })
 
-  test('that is silly waits for half the largest, or for its override', () => {
+  test('that is silly waits for half the largest, or for its override (N5)', () => {
     const { s, c } = dialled('mss 1460,sackOK', {}, 4000)
     c.write(payload(10_000), 0, s.now)
     s.skip()
@@ -165,7 +165,7 @@ describe('the send window', () => {
     s.expectNothing()
   })
 
-  test('of half the largest is not silly', () => {
+  test('of half the largest is not silly (N5)', () => {
     const { s, c } = dialled('mss 1460,sackOK', {}, 2000, 2000)
     c.write(payload(10_000), 0, s.now)
     s.expect('. 1:1461(1460)').expectNothing()
@@ -174,7 +174,7 @@ describe('the send window', () => {
 })
 
 describe('keepalive', () => {
-  test('probes after the idle time, each second, and gives up after ten', () => {
+  test('probes after the idle time, each second, and gives up after ten (N16)', () => {
     const { s, c, owner } = dialled()
     c.setKeepAlive(true, 30_000, s.now)
     s.expectAfter(30_000, '. 0:0(0) ack 1')
@@ -185,7 +185,7 @@ describe('keepalive', () => {
     expect(owner.error).toBe('ETIMEDOUT')
   })
 
-  test('is content with an answer', () => {
+  test('is content with an answer (N16)', () => {
     const { s, c, owner } = dialled()
     c.setKeepAlive(true, 30_000, s.now)
     for (let i = 0; i < 20; i++) {
@@ -197,7 +197,7 @@ describe('keepalive', () => {
     s.wait(100_000).expectNothing()
   })
 
-  test('is answered', () => {
+  test('is answered (N9)', () => {
     const { s } = accepted()
     s.send('. 0:0(0) ack 1 win 512').expect('. 1:1(0) ack 1')
     for (let i = 0; i < 50; i++) s.send('. 0:0(0) ack 1 win 512').expect('. 1:1(0) ack 1')

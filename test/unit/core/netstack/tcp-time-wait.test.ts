@@ -15,7 +15,7 @@ describe('TIME-WAIT', () => {
     return established
   }
 
-  test('lasts 60 s, and 60 s more after a FIN that came again and was acknowledged again', () => {
+  test('lasts 60 s, and 60 s more after a FIN that came again and was acknowledged again (N6)', () => {
     const { s } = waiting()
     s.wait(30_000).send('F. 1:1(0) ack 2 win 512').expect('. 2:2(0) ack 2')
     s.wait(59_000)
@@ -25,13 +25,13 @@ describe('TIME-WAIT', () => {
     expect(s.stack.nextDeadline()).toBe(Infinity)
   })
 
-  test('is not ended by a RST', () => {
+  test('is not ended by a RST (N6)', () => {
     const { s } = waiting()
     s.send('R 2:2(0)')
     expect(s.stack.stats().timeWait).toBe(1)
   })
 
-  test('gives its place to a SYN with a higher sequence number, with an ISN behind all that was sent', () => {
+  test('gives its place to a SYN with a higher sequence number, with an ISN behind all that was sent (N18)', () => {
     const { s } = waiting()
     const before = s.iss as number
     s.send('S 70000:70000(0) <mss 1460>')
@@ -40,13 +40,13 @@ describe('TIME-WAIT', () => {
     expect(s.stack.stats()).toMatchObject({ connections: 1, timeWait: 0 })
   })
 
-  test('acknowledges an old SYN and stays', () => {
+  test('acknowledges an old SYN and stays (N18)', () => {
     const { s } = waiting()
     s.send('S 0:0(0) <mss 1460>').expect('. 2:2(0) ack 2')
     expect(s.stack.stats()).toMatchObject({ connections: 0, timeWait: 1 })
   })
 
-  test('gives its place to a SYN with a newer timestamp whatever its number, not to one with an older', () => {
+  test('gives its place to a SYN with a newer timestamp whatever its number, not to one with an older (N18)', () => {
     const { s } = waiting('mss 1460,TS val 1000 ecr 0')
     s.send('S 70000:70000(0) <mss 1460,TS val 999 ecr 0>')
     expect(s.stack.stats().timeWait).toBe(1)
@@ -55,7 +55,7 @@ describe('TIME-WAIT', () => {
     expect(s.stack.stats().timeWait).toBe(0)
   })
 
-  test('makes room for a newer one at its bound', () => {
+  test('makes room for a newer one at its bound (N6)', () => {
     const s = new TcpScript({ limits: { timeWait: 3 } })
     s.stack.listen({ port: 80 }, connection => {
       connection.end(s.now)
@@ -70,7 +70,7 @@ describe('TIME-WAIT', () => {
     expect(s.stack.stats()).toMatchObject({ connections: 0, timeWait: 3 })
   })
 
-  test('can be dialled from again after a second, where timestamps are in use', () => {
+  test('can be dialled from again after a second, where timestamps are in use (N18)', () => {
     const s = new TcpScript({ limits: { firstEphemeralPort: 40000, lastEphemeralPort: 40000 } })
     const dial = () => s.stack.connect({ address: s.peer, port: s.peerPort }, new Recorder(), s.now)
     const c = dial()

@@ -41,7 +41,7 @@ describe('IP', () => {
         body,
         fc.nat(20),
         ([from, to], protocol, hops, payload, extra) => {
-          if ([0, 43, 44, 51, 60, 135, 139, 140].includes(protocol)) return
+          if ([0, 43, 44, 60].includes(protocol)) return
           const memory = scratchMemory()
           const version = from.length === 4 ? 4 : 6
           writeIpHeader(memory, 32, version, payload.length, protocol, hops, wordsOf(from), wordsOf(to))
@@ -94,6 +94,21 @@ describe('IP', () => {
     expect(header).toMatchObject({ payload: 24, payloadLength: 4, fragment: false })
   })
 
+  test('IPv4 options that route by way of us, or that end outside, are refused', () => {
+    const reason = (...options: number[]) => {
+      const memory = scratchMemory()
+      memory.u8.set([0x46, 0, 0, 28, 0, 0, 0, 0, 64, 17, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, ...options])
+      memory.view.setUint16(10, checksumOf(onesSum(memory, 0, 24)))
+      return parseIp(memory, 0, 28, createIpHeader())
+    }
+    expect(reason(131, 3, 4, 0)).toBe('ipRouting')
+    expect(reason(1, 137, 3, 4)).toBe('ipRouting')
+    expect(reason(148, 4, 0, 0)).toBeUndefined()
+    expect(reason(148, 5, 0, 0)).toBe('ipHeader')
+    expect(reason(148, 1, 0, 0)).toBe('ipHeader')
+    expect(reason(0, 131, 3, 4)).toBeUndefined()
+  })
+
   describe('IPv6 extension headers', () => {
     const parse = (first: number, ...rest: number[]) => {
       const memory = scratchMemory()
@@ -106,25 +121,30 @@ describe('IP', () => {
     }
     const zeros = (count: number) => new Array<number>(count).fill(0)
 
-    test('are skipped to the upper layer', () => {
-      const { drop, header } = parse(
-        0,
-        60,
-        0,
-        ...zeros(6),
-        43,
-        1,
-        ...zeros(14),
-        51,
-        0,
-        ...zeros(6),
-        17,
-        1,
-        ...zeros(10),
-        9,
-      )
+    test('are skipped to the upper layer (H-ipv6)', () => {
+      const { drop, header } = parse(0, 60, 0, ...zeros(6), 43, 1, ...zeros(14), 17, 0, 0, 0, ...zeros(4), 9)
       expect(drop).toBeUndefined()
-      expect(header).toMatchObject({ protocol: 17, payload: 40 + 8 + 16 + 8 + 12, payloadLength: 1 })
+      expect(header).toMatchObject({
+        protocol: 17,
+        protocolAt: 40 + 8 + 16,
+        payload: 40 + 8 + 16 + 8,
+        payloadLength: 1,
+      })
+    })
+
+    test('that nobody here knows, and hop-by-hop ones behind others, are an unknown protocol (H-ipv6)', () => {
+      expect(parse(51, 17, 0, ...zeros(6)).header).toMatchObject({ protocol: 51, protocolAt: 6 })
+      expect(parse(60, 0, 0, ...zeros(6), 17, 0, ...zeros(6)).header).toMatchObject({ protocol: 0, protocolAt: 40 })
+    })
+
+    test('with options: each says itself whether it may be skipped (RFC 8200, 4.2) (H-ipv6)', () => {
+      const options = (type: number) => parse(60, 17, 0, 1, 0, type, 1, 0, 0, 9)
+      expect(options(0x1e).drop).toBeUndefined()
+      expect(options(0x5e)).toMatchObject({ drop: 'ipOption', header: { problem: -1 } })
+      expect(options(0x9e)).toMatchObject({ drop: 'ipOption', header: { problem: 2, problemAt: 44 } })
+      expect(options(0xde)).toMatchObject({ drop: 'ipOption', header: { problem: 2, problemAt: 44 } })
+      expect(parse(60, 17, 0, 1, 4, 0, 0, 0, 0).drop).toBeUndefined()
+      expect(parse(60, 17, 0, 1, 5, 0, 0, 0, 0).drop).toBe('ipOption')
     })
 
     test('of an atomic fragment make no fragment; others say which part it is', () => {
@@ -140,8 +160,11 @@ describe('IP', () => {
     test('that end outside, never end, or route on are dropped', () => {
       expect(parse(0, 17, 9, ...zeros(6)).drop).toBe('ipTruncated')
       expect(parse(0, 17).drop).toBe('ipTruncated')
-      expect(parse(0, ...Array.from({ length: 20 }, () => [0, 0, ...zeros(6)]).flat()).drop).toBe('ipHeader')
-      expect(parse(43, 17, 0, 0, 1, ...zeros(4)).drop).toBe('ipRouting')
+      expect(parse(0, ...Array.from({ length: 20 }, () => [60, 0, ...zeros(6)]).flat()).drop).toBe('ipHeader')
+      expect(parse(43, 17, 0, 0, 1, ...zeros(4))).toMatchObject({
+        drop: 'ipRouting',
+        header: { problem: 0, problemAt: 42 },
+      })
     })
 
     test('a mapped address on the wire is dropped', () => {

@@ -20,7 +20,7 @@ const u32 = fc.integer({ min: 0, max: 0xffff_ffff })
 const bytes = (length: number) => fc.uint8Array({ minLength: length, maxLength: length })
 
 describe('the type of a message', () => {
-  it('needs exactly the size of its type, whatever the length and whatever the type', () => {
+  it('needs exactly the size of its type, whatever the length and whatever the type (W2)', () => {
     const memory = new Uint8Array(65536)
     const view = new DataView(memory.buffer)
     for (let type = 0; type < 256; type++) {
@@ -36,7 +36,7 @@ describe('the type of a message', () => {
     }
   })
 
-  it('is a little-endian u32: a reserved byte that is not zero makes it another', () => {
+  it('is a little-endian u32: a reserved byte that is not zero makes it another (W2)', () => {
     const memory = new Uint8Array(160)
     const view = new DataView(memory.buffer)
     for (const [type, length] of [

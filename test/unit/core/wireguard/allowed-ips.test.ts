@@ -16,7 +16,7 @@ const find = (table: AllowedIps<Named>, text: string) => {
 describe('AllowedIPs', () => {
   const [a, b] = [{ name: 'a' }, { name: 'b' }]
 
-  it('finds the longest prefix, /0 included', () => {
+  it('finds the longest prefix, /0 included (W23)', () => {
     const table = new AllowedIps<Named>()
     table.add(prefix('0.0.0.0/0'), a)
     table.add(prefix('10.0.0.0/8'), b)
@@ -28,7 +28,7 @@ describe('AllowedIPs', () => {
     expect(find(table, '10.7.0.9')).toBe('b')
   })
 
-  it('keeps IPv4 and IPv6 apart: a mapped address never matches an IPv4 rule', () => {
+  it('keeps IPv4 and IPv6 apart: a mapped address never matches an IPv4 rule (W23)', () => {
     const table = new AllowedIps<Named>()
     table.add(prefix('0.0.0.0/0'), a)
     expect(find(table, '::ffff:10.0.0.1')).toBeUndefined()
@@ -37,14 +37,14 @@ describe('AllowedIPs', () => {
     expect(find(table, '10.0.0.1')).toBe('a')
   })
 
-  it('masks host bits', () => {
+  it('masks host bits (W23)', () => {
     const table = new AllowedIps<Named>()
     table.add({ address: parseAddress('10.7.3.4')!, length: 16 }, a)
     expect(table.of(a).map(formatPrefix)).toEqual(['10.7.0.0/16'])
     expect(find(table, '10.7.200.1')).toBe('a')
   })
 
-  it('moves a prefix that another peer had, and lists those of each in order', () => {
+  it('moves a prefix that another peer had, and lists those of each in order (W23)', () => {
     const table = new AllowedIps<Named>()
     table.add(prefix('10.0.0.0/8'), a)
     table.add(prefix('10.1.0.0/16'), a)
@@ -58,7 +58,7 @@ describe('AllowedIPs', () => {
     expect(table.size).toBe(1)
   })
 
-  it('agrees with a plain list', () => {
+  it('agrees with a plain list (W23)', () => {
     const address = (length: 4 | 16) =>
       fc
         .array(fc.constantFrom(0, 1, 10, 128, 255), { minLength: length, maxLength: length })

@@ -32,7 +32,7 @@ describe.each(backends)('a handshake on the %s backend', (_name, crypto) => {
 })
 
 describe('a handshake', () => {
-  it('is made of what two keys and no preshared key, or 32 zero bytes, give', () => {
+  it('is made of what two keys and no preshared key, or 32 zero bytes, give (W1)', () => {
     const { world, a, b } = pair()
     b.device.setPeer({ publicKey: a.publicKey, presharedKey: new Uint8Array(32) }, world.now)
     a.send(b, 'same')
@@ -83,7 +83,7 @@ describe('a handshake', () => {
     expect(a.sent(1)).toHaveLength(1)
   })
 
-  it('does not begin with a peer whose key is of low order, nor answer it', () => {
+  it('does not begin with a peer whose key is of low order, nor answer it (W3)', () => {
     const { world, a } = pair()
     for (const hex of lowOrder.publicKeys) {
       const peer = a.device.setPeer({ publicKey: bytesOf(hex), endpoint: endpointOf('192.0.2.9:9') }, world.now)!
@@ -93,7 +93,7 @@ describe('a handshake', () => {
     expect(world.sent).toHaveLength(0)
   })
 
-  it('needs a private key: without one, or with zeros, nothing is sent or answered', () => {
+  it('needs a private key: without one, or with zeros, nothing is sent or answered (W3)', () => {
     const { world, a, b } = pair()
     const callee = a.peer(b)
     b.device.setPrivateKey(new Uint8Array(32), world.now)
@@ -107,7 +107,7 @@ describe('a handshake', () => {
     expect(world.sent).toHaveLength(1)
   })
 
-  it('has MAC1 under the key of its recipient: a flipped bit anywhere, or a reflection, is dropped at once', () => {
+  it('has MAC1 under the key of its recipient: a flipped bit anywhere, or a reflection, is dropped at once (W4) (X2) (X3)', () => {
     const { world, a, b } = pair()
     a.device.initiate(a.peer(b), world.now)
     world.run(0)
@@ -129,7 +129,7 @@ describe('a handshake', () => {
     expect(b.device.counters.sessions).toBe(sessions)
   })
 
-  it('is refused to a caller who is no peer', () => {
+  it('is refused to a caller who is no peer (W25)', () => {
     const { world, a, b } = pair()
     b.device.removePeer(a.publicKey, world.now)
     a.send(b, 'hello')
@@ -140,7 +140,7 @@ describe('a handshake', () => {
 })
 
 describe("an initiation's timestamp", () => {
-  it('makes a replay worthless: no answer, no change of endpoint', () => {
+  it('makes a replay worthless: no answer, no change of endpoint (W9) (W12) (W24) (W25)', () => {
     const { world, a, b } = pair()
     a.send(b, 'one')
     world.run(1000)
@@ -155,7 +155,7 @@ describe("an initiation's timestamp", () => {
     expect(b.peer(a).endpoint).toEqual(a.endpoint)
   })
 
-  it('is still remembered after stop, zeroing and a change of our own key', () => {
+  it('is still remembered after stop, zeroing and a change of our own key (W9)', () => {
     const { world, a, b } = pair()
     a.send(b, 'one')
     world.run(1000)
@@ -169,7 +169,7 @@ describe("an initiation's timestamp", () => {
     expect(b.device.counters.replayedInitiation).toBe(1)
   })
 
-  it('dies with the peer', () => {
+  it('dies with the peer (W9)', () => {
     const { world, a, b } = pair()
     a.send(b, 'one')
     world.run(1000)
@@ -180,7 +180,7 @@ describe("an initiation's timestamp", () => {
     expect(b.sent(2)).toHaveLength(2)
   })
 
-  it('does not go back with the clock, so that a running device is not refused', () => {
+  it('does not go back with the clock, so that a running device is not refused (W9)', () => {
     const { world, a, b } = pair()
     a.send(b, 'one')
     world.run(1000)
@@ -191,7 +191,7 @@ describe("an initiation's timestamp", () => {
     expect(b.received).toEqual(['one', 'two'])
   })
 
-  it('is refused after a restart with the clock stepped back, until it has caught up', () => {
+  it('is refused after a restart with the clock stepped back, until it has caught up (W9)', () => {
     const { world, a, b } = pair()
     a.send(b, 'one')
     world.run(1000)
@@ -205,7 +205,7 @@ describe("an initiation's timestamp", () => {
     expect(world.run(15_000, () => b.received.includes('refused'))).toBe(true)
   })
 
-  it('is refused when it comes within 20 ms of the last one accepted', () => {
+  it('is refused when it comes within 20 ms of the last one accepted (W9)', () => {
     const { world, a, b } = pair({ timers: { rekeyTimeout: 5, rekeyTimeoutJitter: 0 } })
     world.filter = datagram => datagram.from === b
     a.device.initiate(a.peer(b), world.now)
@@ -216,7 +216,7 @@ describe("an initiation's timestamp", () => {
 })
 
 describe('retries', () => {
-  it('come 5 s to 5.333 s apart, each fresh, and end after 20', () => {
+  it('come 5 s to 5.333 s apart, each fresh, and end after 20 (W11)', () => {
     const { world, a, b } = pair()
     world.filter = () => true
     a.send(b, 'into the void')
@@ -235,7 +235,7 @@ describe('retries', () => {
     expect(a.memory.inUse).toBe(0)
   })
 
-  it('go on for as long as there is something to send', () => {
+  it('go on for as long as there is something to send (W11)', () => {
     const { world, a, b } = pair()
     world.filter = () => true
     for (let i = 0; i < 30; i++) {
@@ -246,7 +246,7 @@ describe('retries', () => {
     expect(a.sent(1).length).toBeGreaterThan(100)
   })
 
-  it('begin anew when something is sent after the last one', () => {
+  it('begin anew when something is sent after the last one (W11)', () => {
     const { world, a, b } = pair()
     world.filter = () => true
     a.send(b, 'into the void')
@@ -257,7 +257,7 @@ describe('retries', () => {
     expect(b.received).toEqual(['there'])
   })
 
-  it('kill the index of the initiation before', () => {
+  it('kill the index of the initiation before (W12)', () => {
     const { world, a, b } = pair()
     world.link.delay = 6000
     a.send(b, 'late')
@@ -266,7 +266,7 @@ describe('retries', () => {
     expect(a.count('session')).toBe(0)
   })
 
-  it('keep 5 s from a response that was sent, too', () => {
+  it('keep 5 s from a response that was sent, too (W10)', () => {
     const { world, a, b } = pair({ bothEndpoints: true })
     world.filter = datagram => datagram.bytes[0] === 4
     a.device.initiate(a.peer(b), world.now)
@@ -292,11 +292,11 @@ describe('two peers that call each other at once', () => {
     return world.now - 1000
   }
 
-  it('both get through in one round trip and a half', () => {
+  it('both get through in one round trip and a half (W12)', () => {
     for (let seed = 0; seed < 20; seed++) expect(callAtOnce(seed, () => {})).toBeLessThanOrEqual(30)
   })
 
-  it('lose no time, let alone 5.3 s, when one of them keeps a single handshake state as the kernel does', () => {
+  it('lose no time, let alone 5.3 s, when one of them keeps a single handshake state as the kernel does (W12)', () => {
     for (let seed = 0; seed < 20; seed++) {
       const elapsed = callAtOnce(seed, (host, other) => {
         const state = host.peer(other) as unknown as { dropPending(): void }
@@ -308,14 +308,14 @@ describe('two peers that call each other at once', () => {
 })
 
 describe('our own key', () => {
-  it('is ignored as a peer, and a peer that has it is removed', () => {
+  it('is ignored as a peer, and a peer that has it is removed (W26)', () => {
     const { world, a, b } = pair()
     expect(a.device.setPeer({ publicKey: a.publicKey }, world.now)).toBeUndefined()
     a.device.setPrivateKey(b.secret, world.now)
     expect([...a.device.peers()]).toEqual([])
   })
 
-  it('may be set again without effect', () => {
+  it('may be set again without effect (W26)', () => {
     const { world, a, b } = pair()
     a.send(b, 'one')
     world.run(1000)
@@ -326,7 +326,7 @@ describe('our own key', () => {
     expect(a.sent(1)).toHaveLength(1)
   })
 
-  it('changed, stops sending on old sessions, receives on them, and permits a handshake at once', () => {
+  it('changed, stops sending on old sessions, receives on them, and permits a handshake at once (W26)', () => {
     const { world, a, b } = pair()
     a.send(b, 'one')
     world.run(1000)
@@ -344,7 +344,7 @@ describe('our own key', () => {
 })
 
 describe('a new preshared key', () => {
-  it('serves the next handshake, and leaves the session alone', () => {
+  it('serves the next handshake, and leaves the session alone (W26)', () => {
     const { world, a, b } = pair()
     a.send(b, 'one')
     world.run(1000)
@@ -361,7 +361,7 @@ describe('a new preshared key', () => {
 })
 
 describe('a v4-mapped source address', () => {
-  it('is the IPv4 address that it is', () => {
+  it('is the IPv4 address that it is (W8)', () => {
     const world = new World()
     const host = world.host({ address: '192.0.2.1:1' })
     const endpoint = endpointOf('[::ffff:192.0.2.7]:7')

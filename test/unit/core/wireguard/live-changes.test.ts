@@ -1,10 +1,11 @@
 // A device that is changed while it runs: line 26 and the device's part of line 27.
 import { describe, expect, it } from 'vitest'
 import { formatEndpoint, formatPrefix } from '../../../../src/core/base/address.js'
+import type { PeerState } from '../../../../src/core/wireguard/peer.js'
 import { endpointOf, pair, prefix } from '../../../support/wireguard.js'
 
-describe('27: the initiation that awaits its response', () => {
-  it('goes to a second address byte for byte, and the endpoint moves to where the response came from', () => {
+describe('the initiation that awaits its response', () => {
+  it('goes to a second address byte for byte, and the endpoint moves to where the response came from (W24) (W27)', () => {
     const { world, a, b } = pair()
     const peer = a.peer(b)
     a.device.setPeer({ publicKey: b.publicKey, endpoint: endpointOf('198.51.100.9:1') }, world.now)
@@ -22,7 +23,7 @@ describe('27: the initiation that awaits its response', () => {
     expect(session?.type === 'session' && session.rtt).toBeLessThan(100)
   })
 
-  it('is a replay for a responder who got both', () => {
+  it('is a replay for a responder who got both (W27)', () => {
     const { world, a, b } = pair()
     Object.assign(world.link, { delay: 300, jitter: 0 })
     a.send(b, 'hello')
@@ -34,7 +35,7 @@ describe('27: the initiation that awaits its response', () => {
     expect(b.received).toEqual(['hello'])
   })
 
-  it('is gone once it was answered: there is nothing to send again', () => {
+  it('is gone once it was answered: there is nothing to send again (W27)', () => {
     const { world, a, b } = pair()
     a.send(b, 'hello')
     world.run(1000)
@@ -42,7 +43,7 @@ describe('27: the initiation that awaits its response', () => {
     expect(a.sent(1).length).toBe(1)
   })
 
-  it('that was asked for before the endpoint was known leaves when it is', () => {
+  it('that was asked for before the endpoint was known leaves when it is (W22)', () => {
     const { world, a, b } = pair()
     b.device.removePeer(a.publicKey, world.now)
     const peer = b.device.setPeer({ publicKey: a.publicKey, allowedIps: [prefix('0.0.0.0/0')] }, world.now)!
@@ -54,7 +55,7 @@ describe('27: the initiation that awaits its response', () => {
     expect(b.device.canSend(peer, world.now)).toBe(true)
   })
 
-  it('17: a peer with a keepalive gets one as soon as its endpoint is known', () => {
+  it('a peer with a keepalive gets one as soon as its endpoint is known (W17)', () => {
     const { world, a, b } = pair()
     b.device.setPeer({ publicKey: a.publicKey, persistentKeepalive: 25 }, world.now)
     world.run(1000)
@@ -93,8 +94,29 @@ describe('a peer that is changed', () => {
   })
 })
 
-describe('26: a private key that changes', () => {
-  it('calls at once the peers that had a session, and no others', () => {
+describe('a private key that changes', () => {
+  it('leaves old sessions open for what comes in, up to their 180 s, and sends nothing on them (W26)', () => {
+    const { world, a, b } = pair()
+    a.send(b, 'before')
+    world.run(1000)
+    const peerOfB = b.peer(a)
+    const { createdAt } = (a.peer(b) as PeerState).keypairs.current!
+    a.device.setPrivateKey(new Uint8Array(32).fill(77), world.now)
+    world.filter = ({ bytes }) => bytes[0] !== 4
+    const sent = a.sent(4).length
+    for (const second of [50, 100, 170]) {
+      world.run(createdAt + second * 1000 - world.now)
+      b.sendTo(peerOfB, `at ${second} s`)
+      a.send(b, 'waits')
+    }
+    world.run(createdAt + 179_000 - world.now)
+    expect(a.received).toEqual(['at 50 s', 'at 100 s', 'at 170 s'])
+    expect(a.sent(4)).toHaveLength(sent)
+    world.run(1000)
+    expect((a.peer(b) as PeerState).keypairs.oldest()).toBe(Infinity)
+  })
+
+  it('calls at once the peers that had a session, and no others (W26)', () => {
     const { world, a, b } = pair()
     a.send(b, 'before')
     world.run(1000)
@@ -111,8 +133,8 @@ describe('26: a private key that changes', () => {
   })
 })
 
-describe('24: a host that moves', () => {
-  it('and announces it is followed by the peers that have a session, and calls no others', () => {
+describe('a host that moves', () => {
+  it('and announces it is followed by the peers that have a session, and calls no others (W24)', () => {
     const { world, a, b } = pair()
     a.send(b, 'before')
     world.run(1000)

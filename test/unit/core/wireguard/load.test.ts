@@ -10,7 +10,7 @@ const mac2Of = (bytes: Uint8Array) => bytes.subarray(bytes.length - 16)
 const zeros = new Uint8Array(16)
 
 describe('under load', () => {
-  it('an initiation without a cookie costs one cookie reply, and the retry with MAC2 is answered', () => {
+  it('an initiation without a cookie costs one cookie reply, and the retry with MAC2 is answered (W5) (W6) (W7)', () => {
     const { world, a, b } = pair({ ofB: { limits: loaded } })
     a.send(b, 'patience')
     world.run(1000)
@@ -23,7 +23,7 @@ describe('under load', () => {
     expect(b.sent(messageType.response)).toHaveLength(1)
   })
 
-  it('a response suffers as well, until its sender shows a cookie', () => {
+  it('a response suffers as well, until its sender shows a cookie (W5) (W6) (W7)', () => {
     const { world, a, b } = pair()
     const initiator = world.host({ address: '192.0.2.3:1003', limits: loaded })
     const allowedIps = [prefix('0.0.0.0/0')]
@@ -39,7 +39,7 @@ describe('under load', () => {
     expect(b.received).toEqual(['both ways'])
   })
 
-  it('lasts for a second after its cause is gone', () => {
+  it('lasts for a second after its cause is gone (W7)', () => {
     const { world, b } = pair({ limits: { underLoadQueue: 3 } })
     const flooder = floodersOf(world, b, 1)[0]!
     flooder.send(b, 'x')
@@ -54,7 +54,7 @@ describe('under load', () => {
     expect(b.device.status(world.now).isUnderLoad).toBe(false)
   })
 
-  it('begins with 512 messages that wait, or fewer that would take 50 ms', () => {
+  it('begins with 512 messages that wait, or fewer that would take 50 ms (W7)', () => {
     const { world, b } = pair()
     const { bytes, from } = initiationFor(world, b)
     const slow = new World().host({ address: '192.0.2.9:9', crypto: { ...b.crypto, handshakeCost: 10 } })
@@ -76,7 +76,7 @@ describe('under load', () => {
     expect(fast.device.status(world.now).isUnderLoad).toBe(true)
   })
 
-  it('a source that shows its cookie is held to 20 handshakes a second, 5 at once', () => {
+  it('a source that shows its cookie is held to 20 handshakes a second, 5 at once (W7) (W8)', () => {
     const world = new World()
     const b = world.host({ address: '192.0.2.2:1002', limits: loaded })
     const sources = floodersOf(world, b, 12, '192.0.2.50')
@@ -90,7 +90,7 @@ describe('under load', () => {
     expect(b.device.status(world.now).limitedSources).toBeLessThanOrEqual(1)
   })
 
-  it('so many cookie replies leave in a second, however many turns there are', () => {
+  it('so many cookie replies leave in a second, however many turns there are (W7) (X4)', () => {
     const limits = { underLoadQueue: 1, cookieRepliesPerTurn: 4, cookieRepliesPerSecond: 100 }
     const { world, a, b } = pair({ ofB: { limits } })
     world.filter = () => true
@@ -139,7 +139,7 @@ describe('under load', () => {
     expect(b.device.counters.cookieRepliesSent).toBeGreaterThan(95)
   })
 
-  it('the queue is bounded, and a turn takes a bounded part of it', () => {
+  it('the queue is bounded, and a turn takes a bounded part of it (W7) (X4)', () => {
     const { world, b } = pair({ slots: 16 })
     const { bytes, from } = initiationFor(world, b)
     for (let i = 0; i < 5000; i++) b.receive(bytes, { ...from, port: i + 1 })
@@ -154,7 +154,7 @@ describe('under load', () => {
     expect(b.memory.inUse).toBe(0)
   })
 
-  it('a turn without cookies answers for about 4 ms, and one message at least', () => {
+  it('a turn without cookies answers for about 4 ms, and one message at least (W7) (X4)', () => {
     for (const [handshakeCost, answered] of [
       [0.5, 8],
       [4, 1],
@@ -178,7 +178,7 @@ describe('under load', () => {
 })
 
 describe('a cookie', () => {
-  it('is bound to address and port: MAC2 from elsewhere gets another cookie reply', () => {
+  it('is bound to address and port: MAC2 from elsewhere gets another cookie reply (W5)', () => {
     const { world, a, b } = pair({ ofB: { limits: loaded } })
     a.send(b, 'x')
     world.run(1000)
@@ -189,7 +189,7 @@ describe('a cookie', () => {
     expect(b.sent(messageType.response)).toHaveLength(0)
   })
 
-  it('serves for 115 s', () => {
+  it('serves for 115 s (W5)', () => {
     const { world, a, b } = pair({ ofB: { limits: loaded } })
     a.device.initiate(a.peer(b), world.now)
     world.run(1000)
@@ -208,7 +208,7 @@ describe('a cookie', () => {
     expect(mac2At(125)).toEqual(zeros)
   })
 
-  it('is honoured until its secret is renewed, on use, after 120 s', () => {
+  it('is honoured until its secret is renewed, on use, after 120 s (W5)', () => {
     const timers = { cookieLifetime: 1e9 }
     for (const [seconds, replies] of [
       [110, 1],
@@ -227,7 +227,7 @@ describe('a cookie', () => {
     }
   })
 
-  it('is accepted once, and sends, moves and counts nothing by itself', () => {
+  it('is accepted once, and sends, moves and counts nothing by itself (W6)', () => {
     const { world, a, b } = pair({ ofB: { limits: loaded } })
     a.device.initiate(a.peer(b), world.now)
     world.run(1000)
@@ -242,7 +242,7 @@ describe('a cookie', () => {
     expect([a.device.nextDeadline(), world.sent.length]).toEqual([deadline, sent])
   })
 
-  it('is refused with a flipped bit, or for another message than the last', () => {
+  it('is refused with a flipped bit, or for another message than the last (W6) (X2)', () => {
     const { world, a, b } = pair({ ofB: { limits: loaded } })
     world.filter = datagram => datagram.bytes[0] === messageType.cookieReply
     a.device.initiate(a.peer(b), world.now)
@@ -262,7 +262,7 @@ describe('a cookie', () => {
     expect(a.count('cookie')).toBe(0)
   })
 
-  it('of a v4-mapped source is that of the IPv4 address', () => {
+  it('of a v4-mapped source is that of the IPv4 address (W5) (W8)', () => {
     const { world, a, b } = pair({ ofB: { limits: loaded } })
     world.filter = datagram => datagram.from === a
     a.device.initiate(a.peer(b), world.now)
@@ -278,7 +278,7 @@ describe('a cookie', () => {
 })
 
 describe('a flood of handshakes', () => {
-  it('does not stop a session', () => {
+  it('does not stop a session (X4)', () => {
     const { world, a, b } = pair({ slots: 64 })
     a.send(b, 'first')
     world.run(100)

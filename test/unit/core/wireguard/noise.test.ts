@@ -28,7 +28,7 @@ interface NoiseVector {
 const { vectors } = loadVectors<{ vectors: NoiseVector[] }>('noise-ikpsk2')
 
 describe.each(backends)('Noise on the %s backend', (_name, crypto) => {
-  it.each(vectors)('runs the published vector of $protocol_name byte for byte', vector => {
+  it.each(vectors)('runs the published vector of $protocol_name byte for byte (W1)', vector => {
     const name = new TextEncoder().encode(vector.protocol_name)
     const [first, second, ...transport] = vector.messages
     const nothing = new Uint8Array(0)

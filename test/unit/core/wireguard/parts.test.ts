@@ -11,7 +11,7 @@ import { paddedLength } from '../../../../src/core/wireguard/transport.js'
 import { endpointOf, ipPacket } from '../../../support/wireguard.js'
 
 describe('indices', () => {
-  it('are drawn again while they are in use', () => {
+  it('are drawn again while they are in use (W25)', () => {
     const draws = [7, 7, 8]
     const table = new IndexTable<{ kind: 'keypair' }>(bytes =>
       new DataView(bytes.buffer).setUint32(0, draws.shift()!, true),
@@ -22,7 +22,7 @@ describe('indices', () => {
     expect(table.get(7)).toBe(entry)
   })
 
-  it('are freed only by whom they stand for', () => {
+  it('are freed only by whom they stand for (W25)', () => {
     const table = new IndexTable<{ kind: 'keypair' }>(() => {})
     const [before, after] = [{ kind: 'keypair' } as const, { kind: 'keypair' } as const]
     table.set(5, before)
@@ -38,7 +38,7 @@ describe('an inner packet', () => {
   const lengthOf = (packet: Uint8Array, plaintextLength = packet.length) =>
     innerPacketLength(packet, 0, plaintextLength)
 
-  it('is as long as its header says, padding not counted', () => {
+  it('is as long as its header says, padding not counted (W21)', () => {
     for (const [source, destination] of [
       ['10.0.0.1', '10.0.0.2'],
       ['fd00::1', 'fd00::2'],
@@ -52,7 +52,7 @@ describe('an inner packet', () => {
     }
   })
 
-  it('is refused when it is neither version, has no complete header, or an impossible one', () => {
+  it('is refused when it is neither version, has no complete header, or an impossible one (W21)', () => {
     for (let first = 0; first < 256; first++) {
       const packet = ipPacket('10.0.0.1', '10.0.0.2', 'x'.repeat(60))
       packet[0] = first
@@ -65,7 +65,7 @@ describe('an inner packet', () => {
     expect(lengthOf(short)).toBe(0)
   })
 
-  it('may have an IPv6 payload length that, with its header, is wider than 16 bits', () => {
+  it('may have an IPv6 payload length that, with its header, is wider than 16 bits (W21)', () => {
     const packet = new Uint8Array(65_575)
     packet[0] = 0x60
     packet[4] = 0xff
@@ -76,7 +76,7 @@ describe('an inner packet', () => {
 })
 
 describe('padding', () => {
-  it('goes to 16 bytes, but not past the MTU', () => {
+  it('goes to 16 bytes, but not past the MTU (W20)', () => {
     expect([0, 1, 15, 16, 17, 1404, 1409, 1420].map(length => paddedLength(length, 1420))).toEqual([
       0, 16, 16, 16, 32, 1408, 1420, 1420,
     ])
@@ -96,7 +96,7 @@ describe('padding', () => {
 })
 
 describe('the staged queue', () => {
-  it('drops the oldest first, and frees their slots', () => {
+  it('drops the oldest first, and frees their slots (W19)', () => {
     const memory = createPacketMemory(new ArrayBuffer(16 * 10), 16)
     const queue = new StagedQueue(memory, 3)
     const slots = [1, 2, 3, 4, 5].map(() => memory.alloc())
@@ -116,7 +116,7 @@ describe('the staged queue', () => {
 })
 
 describe('the handshake queue', () => {
-  it('keeps copies, in order, up to its limit', () => {
+  it('keeps copies, in order, up to its limit (X4)', () => {
     const queue = new HandshakeQueue(3)
     const source = endpointOf('192.0.2.1:1')
     const memory = new Uint8Array(8)

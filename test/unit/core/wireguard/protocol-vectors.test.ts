@@ -144,7 +144,7 @@ const allowedIps = [parsePrefix('0.0.0.0/0')!]
 const responderAt = { address: Uint8Array.of(192, 0, 2, 2), port: 51820 }
 
 describe.each(backends)('the whole protocol on the %s backend', (_name, plain) => {
-  it.each(vectors)('has every intermediate value $name', vector => {
+  it.each(vectors)('has every intermediate value $name (W1)', vector => {
     const { crypto, outputs } = recording(plain)
     const [si, ei] = [vector.initiator.static, vector.initiator.ephemeral].map(
       ({ private: secret, public: expected }) => {
@@ -180,7 +180,7 @@ describe.each(backends)('the whole protocol on the %s backend', (_name, plain) =
     expect(responder.split()).toEqual(keys)
   })
 
-  it.each(vectors)('sends every message to the byte $name', vector => {
+  it.each(vectors)('sends every message to the byte $name (W1) (W4) (W20)', vector => {
     const { initiator, responder, cookie, wallClock } = vector
     const presharedKey = bytesOf(vector.presharedKey)
     const source = { address: bytesOf(cookie.source.address), port: cookie.source.port }
@@ -222,7 +222,7 @@ describe.each(backends)('the whole protocol on the %s backend', (_name, plain) =
     expect(a.received).toEqual(fromB!.map(data => data.packet))
   })
 
-  it.each(vectors)('gives the cookie and takes it $name', vector => {
+  it.each(vectors)('gives the cookie and takes it $name (W5) (W6)', vector => {
     const { initiator, responder, cookie, wallClock } = vector
     const source = { address: bytesOf(cookie.source.address), port: cookie.source.port }
     const seed = new Uint8Array(4)
@@ -268,7 +268,7 @@ describe.each(backends)('transport messages on the %s backend', (_name, crypto) 
     Number(BigInt(counter) & 0xffff_ffffn),
   ]
 
-  it.each([...transport.accepted, ...transport.refused])('are sealed and opened at counter $counter', sealed => {
+  it.each([...transport.accepted, ...transport.refused])('are sealed and opened at counter $counter (W13)', sealed => {
     const [hi, lo] = halves(sealed.counter)
     const memory = crypto.createMemory(4096, 2048)
     const key = crypto.transportKey(bytesOf(transport.key))
@@ -283,7 +283,7 @@ describe.each(backends)('transport messages on the %s backend', (_name, crypto) 
     expect(memory.u8.slice(slot, slot + packet.length)).toEqual(packet)
   })
 
-  it('leave and enter a device at every counter up to the last permitted, and at none beyond', () => {
+  it('leave and enter a device at every counter up to the last permitted, and at none beyond (W13) (W16)', () => {
     const [vector] = vectors as [Vector]
     const { initiator, responder } = vector
     const seed = new Uint8Array(4)

@@ -26,7 +26,7 @@ const range = (from: bigint, to: bigint): bigint[] => {
 }
 
 describe('the replay window', () => {
-  it('takes each counter once, in or out of order, as the kernel does', () => {
+  it('takes each counter once, in or out of order, as the kernel does (W14)', () => {
     expectRun([
       [0n, true],
       [1n, true],
@@ -65,7 +65,7 @@ describe('the replay window', () => {
     ])
   })
 
-  it('takes 8128 behind the greatest, and not 8129', () => {
+  it('takes 8128 behind the greatest, and not 8129 (W14)', () => {
     for (const greatest of [8129n, 2n ** 32n, 2n ** 32n + 8000n, 2n ** 53n, 2n ** 53n + 1n, reject - 1n]) {
       expectRun([
         [greatest, true],
@@ -80,11 +80,11 @@ describe('the replay window', () => {
     ['forwards from 1', range(1n, limit)],
     ['forwards from 0', range(0n, limit - 1n)],
     ['backwards', range(limit - 1n, 0n)],
-  ])('takes a whole window of counters %s', (_text, counters) => {
+  ])('takes a whole window of counters %s (W14)', (_text, counters) => {
     expectRun(counters.map(counter => [counter, true]))
   })
 
-  it('forgets what a wild jump leaves behind, and keeps what is still near', () => {
+  it('forgets what a wild jump leaves behind, and keeps what is still near (W14)', () => {
     expectRun([...range(limit - 1n, 1n).map((c): [bigint, boolean] => [c, true]), [limit, true], [0n, false]])
     expectRun([...range(limit - 1n, 1n).map((c): [bigint, boolean] => [c, true]), [limit + 1n, true], [0n, false]])
     expectRun([
@@ -96,18 +96,18 @@ describe('the replay window', () => {
     ])
   })
 
-  it('costs no more for a wild jump than for the window itself', () => {
+  it('costs no more for a wild jump than for the window itself (W14)', () => {
     const window = new ReplayWindow()
     for (let i = 0n; i < 10_000n; i++) expect(accept(window, i * 2n ** 48n)).toBe(true)
   })
 
-  it('is not moved by asking', () => {
+  it('is not moved by asking (W14)', () => {
     const window = new ReplayWindow()
     expect(window.mayAccept(1000, 0)).toBe(true)
     expect(window.accept(0, 0)).toBe(true)
   })
 
-  it('agrees with a plain set of counters', () => {
+  it('agrees with a plain set of counters (W14)', () => {
     const start = fc.constantFrom(0n, 2n ** 32n - 5000n, 2n ** 53n - 5000n, 2n ** 60n, reject - 9000n)
     const steps = fc.array(fc.oneof(fc.bigInt(-9000n, 200n), fc.bigInt(-200n, 20_000n)), { maxLength: 200 })
     fc.assert(

@@ -32,7 +32,7 @@ describe.each(backends)('with the %s backend, secrets', (_name, crypto) => {
     }
   })
 
-  it('are wiped from a peer that is removed', () => {
+  it('are wiped from a peer that is removed (W16)', () => {
     const { world, a, b } = pair({ crypto, presharedKey: pattern(64) })
     a.send(b, 'x')
     world.run(100)

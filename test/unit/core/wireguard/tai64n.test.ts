@@ -4,18 +4,18 @@ import { compareTimestamps, TimestampClock } from '../../../../src/core/wireguar
 import { hexOf } from '../../../support/wireguard-crypto.js'
 
 describe('TAI64N timestamps', () => {
-  it('are 2^62 + 10 + Unix seconds, and nanoseconds floored to 2^24', () => {
+  it('are 2^62 + 10 + Unix seconds, and nanoseconds floored to 2^24 (W9)', () => {
     expect(hexOf(new TimestampClock().next(0, undefined))).toBe('400000000000000a00000000')
     expect(hexOf(new TimestampClock().next(1_700_000_000_999, undefined))).toBe('400000006553f10a3b000000')
     expect(hexOf(new TimestampClock().next(2 ** 32 * 1000, undefined))).toBe('400000010000000a00000000')
   })
 
-  it('hide what the clock shows below 16.7 ms', () => {
+  it('hide what the clock shows below 16.7 ms (W9)', () => {
     const stamps = Array.from({ length: 16 }, (_, i) => hexOf(new TimestampClock().next(5000 + i, undefined)))
     expect(new Set(stamps).size).toBe(1)
   })
 
-  it('grow for one peer whatever the wall clock does, and never go back for any', () => {
+  it('grow for one peer whatever the wall clock does, and never go back for any (W9)', () => {
     fc.assert(
       fc.property(
         fc.array(fc.tuple(fc.integer({ min: 0, max: 2 }), fc.double({ min: 0, max: 1e13, noNaN: true }))),
@@ -35,7 +35,7 @@ describe('TAI64N timestamps', () => {
     )
   })
 
-  it('run ahead of a stopped clock by 2^24 ns each, and do not add up over peers', () => {
+  it('run ahead of a stopped clock by 2^24 ns each, and do not add up over peers (W9)', () => {
     const clock = new TimestampClock()
     const first = clock.next(1000, undefined)
     expect(clock.next(1000, undefined)).toEqual(first)

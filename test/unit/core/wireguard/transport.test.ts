@@ -18,7 +18,7 @@ function established(options: Parameters<typeof pair>[0] = {}): { world: World; 
 }
 
 describe('a data message', () => {
-  it('is padded with zeros to 16 bytes, but not past the MTU', () => {
+  it('is padded with zeros to 16 bytes, but not past the MTU (W20)', () => {
     const { world, a, b } = established({ mtu: 100 })
     for (const length of [20, 32, 33, 96, 97, 100]) {
       a.sendBytes(a.peer(b), ipPacket('10.0.0.1', '10.0.0.2', 'x'.repeat(length - 20)))
@@ -28,7 +28,7 @@ describe('a data message', () => {
     expect(b.received.map(text => text.length + 20)).toEqual([20, 32, 33, 96, 97, 100])
   })
 
-  it('counts up from 0, over 2^32 and 2^53, without a repeat, and opens on the other side', () => {
+  it('counts up from 0, over 2^32 and 2^53, without a repeat, and opens on the other side (W13)', () => {
     const { world, a, b } = pair()
     a.send(b, 'counter 0')
     world.run(100)
@@ -53,7 +53,7 @@ describe('a data message', () => {
     expect(seen).toEqual([...at(2n ** 32n), ...at(2n ** 53n), ...at(2n ** 60n)])
   })
 
-  it('is sent up to the last counter but the reserved ones; then a new session carries on', () => {
+  it('is sent up to the last counter but the reserved ones; then a new session carries on (W13) (W16)', () => {
     const { world, a, b } = established()
     current(a, b).sendHi = 0xffff_ffff
     current(a, b).sendLo = 0xffff_dffe
@@ -66,7 +66,7 @@ describe('a data message', () => {
     expect(a.sent(1)).toHaveLength(1)
   })
 
-  it('is taken once: a replay moves neither endpoint nor counters', () => {
+  it('is taken once: a replay moves neither endpoint nor counters (W14) (W24) (W25)', () => {
     const { world, a, b } = established()
     a.send(b, 'once')
     world.run(100)
@@ -79,7 +79,7 @@ describe('a data message', () => {
     expect(b.peer(a)).toMatchObject({ rxBytes, lastReceivedAt, endpoint: a.endpoint })
   })
 
-  it('is dropped for a flipped bit anywhere, without a trace in the session', () => {
+  it('is dropped for a flipped bit anywhere, without a trace in the session (W14) (W24) (X2)', () => {
     const { world, a, b } = established()
     world.filter = () => true
     a.send(b, 'held back')
@@ -96,7 +96,7 @@ describe('a data message', () => {
     expect(b.memory.inUse).toBe(0)
   })
 
-  it('has an index that only keypairs match, as a response has one that only handshakes match', () => {
+  it('for a peer that was removed has an unknown index (W25)', () => {
     const { world, a, b } = established()
     a.send(b, 'x')
     const data = a.sent(4)[0]!.bytes
@@ -137,7 +137,7 @@ describe('an inner packet', () => {
     }
   }
 
-  it('is delivered if its source is one of its peer', () => {
+  it('is delivered if its source is one of its peer (W21)', () => {
     for (const [source, destination] of [
       ['10.0.0.1', '10.0.0.2'],
       ['fd00::1', 'fd00::2'],
@@ -145,7 +145,7 @@ describe('an inner packet', () => {
       expect(send(ipPacket(source, destination, 'ok'))).toMatchObject({ received: ['ok'], counted: true, heard: true })
   })
 
-  it('is refused if its source is not, though the peer was heard; rx does not count it', () => {
+  it('is refused if its source is not, though the peer was heard; rx does not count it (W21) (W23) (W28)', () => {
     for (const source of ['10.0.0.3', 'fd00::3', '::ffff:10.0.0.1']) {
       const destination = source.includes(':') ? 'fd00::2' : '10.0.0.2'
       const outcome = send(ipPacket(source, destination, 'spoofed'))
@@ -153,11 +153,11 @@ describe('an inner packet', () => {
     }
   })
 
-  it('is refused if it is no IP packet', () => {
+  it('is refused if it is no IP packet (W21)', () => {
     expect(send(bytesOf('00'.repeat(32)))).toMatchObject({ badInnerPacket: 1, counted: false, heard: true, inUse: 0 })
   })
 
-  it('is refused if the prefix now belongs to another peer', () => {
+  it('is refused if the prefix now belongs to another peer (W21) (W23)', () => {
     const { world, a, b } = established()
     b.device.setPeer({ publicKey: new Uint8Array(32).fill(8), allowedIps: [prefix('10.0.0.0/24')] }, world.now)
     a.send(b, 'x')
@@ -167,7 +167,7 @@ describe('an inner packet', () => {
 })
 
 describe('the three keypair slots', () => {
-  it("keep a responder's keypair in `next` until the first packet, a keepalive too, makes it current", () => {
+  it("keep a responder's keypair in `next` until the first packet, a keepalive too, makes it current (W15)", () => {
     const { world, a, b } = pair()
     world.filter = datagram => datagram.bytes[0] === 4
     a.device.initiate(a.peer(b), world.now)
@@ -181,7 +181,7 @@ describe('the three keypair slots', () => {
     expect(b.peer(a).lastHandshakeAt).toBe(world.now)
   })
 
-  it('receive on the previous keypair after a renewal, so that what is under way is not lost', () => {
+  it('receive on the previous keypair after a renewal, so that what is under way is not lost (W15)', () => {
     const { world, a, b } = established()
     world.link.delay = 0
     world.run(121_000)
@@ -197,7 +197,7 @@ describe('the three keypair slots', () => {
     expect(b.received).toEqual(['new keypair', 'old keypair, late'])
   })
 
-  it('drop the former `next` and `previous` when a responder installs another', () => {
+  it('drop the former `next` and `previous` when a responder installs another (W15)', () => {
     const dropped: string[] = []
     const { world, a, b } = pair({ timers: { initiationInterval: 0 } })
     world.filter = datagram => datagram.bytes[0] === 4 || datagram.from === b
@@ -213,7 +213,7 @@ describe('the three keypair slots', () => {
 })
 
 describe('packets without a session', () => {
-  it('wait, 128 of them, the oldest dropped first, and go out in order', () => {
+  it('wait, 128 of them, the oldest dropped first, and go out in order (W19)', () => {
     const { world, a, b } = pair()
     for (let i = 0; i < 200; i++) a.send(b, String(i))
     expect([a.memory.inUse, a.device.counters.stagedDropped]).toEqual([128, 72])
@@ -222,7 +222,7 @@ describe('packets without a session', () => {
     expect(a.memory.inUse).toBe(0)
   })
 
-  it('are refused when there is no endpoint to call', () => {
+  it('are refused when there is no endpoint to call (W22)', () => {
     const { world, a, b } = pair()
     expect(b.send(a, 'where?')).toBe(false)
     expect(b.device.counters.noEndpoint).toBe(1)
@@ -248,7 +248,7 @@ describe('packets without a session', () => {
 describe('roaming', () => {
   const elsewhere = endpointOf('203.0.113.5:5555')
 
-  it('follows a genuine packet, a keepalive or an initiation', () => {
+  it('follows a genuine packet, a keepalive or an initiation (W24)', () => {
     for (const move of [
       (a: Host, b: Host) => void a.send(b, 'from elsewhere'),
       (a: Host, b: Host) => {
@@ -273,7 +273,7 @@ describe('roaming', () => {
     }
   })
 
-  it('does not follow what fails: a wrong tag', () => {
+  it('does not follow what fails: a wrong tag (W24)', () => {
     const { world, a, b } = established()
     world.filter = () => true
     a.send(b, 'x')
@@ -285,7 +285,7 @@ describe('roaming', () => {
     expect(b.peer(a).endpoint).toEqual(a.endpoint)
   })
 
-  it('keeps a session alive through a change of port in the middle of a transfer', () => {
+  it('keeps a session alive through a change of port in the middle of a transfer (W24)', () => {
     const { world, a, b } = established()
     for (let i = 0; i < 50; i++) {
       if (i === 25) a.endpoint = elsewhere
@@ -300,7 +300,7 @@ describe('roaming', () => {
 })
 
 describe('stop', () => {
-  it('wipes every key, drops what waits, frees every slot and every index', () => {
+  it('wipes every key, drops what waits, frees every slot and every index (W16)', () => {
     const { world, a, b } = established({ presharedKey: new Uint8Array(32).fill(3) })
     const keypair = current(a, b)
     const peer = a.peer(b) as PeerState

@@ -1,8 +1,8 @@
 // A crypto backend that protects nothing and costs next to nothing, for simulations of years: keys, hashes and tags differ
 // where real ones would, both sides agree where they should, and a wrong key, nonce or MAC is still noticed.
-import { createPacketMemory } from '../../src/core/base/packet-memory.js'
-import { equalAt, isZero } from '../../src/core/crypto/bytes.js'
-import type { Crypto, PrivateKey, TransportKey } from '../../src/core/crypto/crypto.js'
+import { createPacketMemory } from '../core/base/packet-memory.js'
+import { equalAt, isZero } from '../core/crypto/bytes.js'
+import type { Crypto, PrivateKey, TransportKey } from '../core/crypto/crypto.js'
 
 const tagLength = 16
 const state = new Int32Array(8)
@@ -85,8 +85,8 @@ function transportKey(key: Uint8Array): TransportKey {
   }
 }
 
-export const stubCrypto: Crypto = {
-  name: 'stub',
+export const plainCrypto: Crypto = {
+  name: 'plain',
   handshakeCost: 0.01,
   createMemory: (bytes, slotSize) => createPacketMemory(new ArrayBuffer(bytes), slotSize),
   privateKey(secret): StubKey {

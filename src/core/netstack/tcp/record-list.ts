@@ -1,0 +1,60 @@
+// A list through the records of a scoreboard: doubly linked by their places, so that a record leaves and joins at no cost.
+import { type Lanes, nextWord, previousWord, sequenceWord, wordsPerRecord } from './lanes.js'
+import { seqBefore } from './sequence.js'
+
+export class RecordList {
+  /** Places of the ends, −1 if the list is empty. */
+  first = -1
+  last = -1
+
+  clear(): void {
+    this.first = -1
+    this.last = -1
+  }
+
+  next(lanes: Lanes, place: number): number {
+    return lanes.words[place * wordsPerRecord + nextWord] as number
+  }
+
+  append(lanes: Lanes, place: number): void {
+    this.#insertAfter(lanes, this.last, place)
+  }
+
+  remove(lanes: Lanes, place: number): void {
+    const { words } = lanes
+    const at = place * wordsPerRecord
+    const next = words[at + nextWord] as number
+    const previous = words[at + previousWord] as number
+    if (previous < 0) this.first = next
+    else words[previous * wordsPerRecord + nextWord] = next
+    if (next < 0) this.last = previous
+    else words[next * wordsPerRecord + previousWord] = previous
+  }
+
+  /** Inserts by sequence. Most come last, and nearly all others near the front: a resent segment that was lost again. */
+  insert(lanes: Lanes, place: number): void {
+    const { words } = lanes
+    const sequence = words[place * wordsPerRecord + sequenceWord] as number
+    let after = this.last
+    if (after >= 0 && seqBefore(sequence, words[after * wordsPerRecord + sequenceWord] as number)) {
+      after = -1
+      for (let next = this.first; seqBefore(words[next * wordsPerRecord + sequenceWord] as number, sequence); ) {
+        after = next
+        next = words[next * wordsPerRecord + nextWord] as number
+      }
+    }
+    this.#insertAfter(lanes, after, place)
+  }
+
+  #insertAfter(lanes: Lanes, previous: number, place: number): void {
+    const { words } = lanes
+    const at = place * wordsPerRecord
+    const next = previous < 0 ? this.first : (words[previous * wordsPerRecord + nextWord] as number)
+    words[at + nextWord] = next
+    words[at + previousWord] = previous
+    if (previous < 0) this.first = place
+    else words[previous * wordsPerRecord + nextWord] = place
+    if (next < 0) this.last = place
+    else words[next * wordsPerRecord + previousWord] = place
+  }
+}
