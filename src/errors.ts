@@ -87,6 +87,10 @@ export const errorCodes = {
     means: 'No interface or tunnel of that name or path answers.',
     remedy: 'Run `tunless show` without a name: it lists those that do.',
   },
+  BENCH_WRONG_RESULT: {
+    means: 'A benchmark compared results with vectors, or with what was sent, and one differs: nothing of it was timed.',
+    remedy: 'Report it with the message, the version of Node and the processor: something computes wrongly here.',
+  },
   READY_FILE_FAILED: {
     means: 'The file of --ready-file cannot be written.',
     remedy: 'Check its directory.',

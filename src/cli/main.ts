@@ -4,6 +4,7 @@ import { Command, CommanderError } from 'commander'
 import { createLog } from '../app/log.js'
 import { print } from '../app/print.js'
 import { TunnelError } from '../errors.js'
+import { addBench } from './bench.js'
 import { addDemo } from './demo.js'
 import { type ExitCode, exitCodeOf, exitCodes } from './exit-codes.js'
 import { addGenkey } from './genkey.js'
@@ -69,7 +70,8 @@ export function createProgram(finish: Finish): Command {
       outputError: (text, write) => write(`tunless: ${plainly(text)} (USAGE)\n`),
     })
     .addHelpText('after', footer)
-  for (const add of [addUp, addNc, addShow, addInit, addGenkey, addPubkey, addGenpsk, addDemo]) add(program, finish)
+  for (const add of [addUp, addNc, addShow, addInit, addGenkey, addPubkey, addGenpsk, addDemo, addBench])
+    add(program, finish)
   for (const command of [program, ...program.commands])
     command.showHelpAfterError(`tunless: see ${fullName(command)} --help`)
   return program

@@ -23,11 +23,12 @@ describe('the tarball', () => {
       'README.md',
       'LICENSE',
       'docs/errors.md',
+      'vectors/rfc8439-aead.json',
       'examples/deploy.js',
     ])
       expect(files).toContain(file)
     const allowed =
-      /^(dist\/|src\/|docs\/|examples\/|(README|CHANGELOG|CONTRIBUTING|SECURITY)\.md$|LICENSE$|package\.json$)/
+      /^(dist\/|src\/|docs\/|examples\/|vectors\/[\w-]+\.json$|(README|CHANGELOG|CONTRIBUTING|SECURITY)\.md$|LICENSE$|package\.json$)/
     expect(files.filter(file => !allowed.test(file))).toEqual([])
     expect(files.filter(file => /\.(node|wasm)$/.test(file) || file.endsWith('.test.js'))).toEqual([])
   })
