@@ -1,5 +1,5 @@
 // Who takes part in the macro benchmark: each is a process with local ports, a far side in another, and the means to ask both what
-// they used. Processes that are not ours are asked by way of /proc.
+// they used.
 import { randomBytes } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import type { Socket } from 'node:net'
@@ -9,7 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { encodeKey } from '../../core/base/base64.js'
 import { newPrivateKey } from '../keys.js'
 import { publicKeyOf } from '../public-key.js'
-import { Child, monotonic, type Usage } from './child.js'
+import { Child, type Usage } from './child.js'
 import type { ClientOrder } from './client.js'
 import type { FarOrder } from './far.js'
 import type { FloorOrder } from './floor-far.js'
@@ -130,20 +130,5 @@ function createEnds(): Ends {
     far: `${farInterface}[Peer]\nPublicKey = ${keys.nearPublic}\nAllowedIPs = ${addresses.near}/32\n`,
     near: port =>
       `${nearInterface}[Peer]\nPublicKey = ${keys.farPublic}\nAllowedIPs = ${addresses.far}/32\nEndpoint = 127.0.0.1:${port}\n`,
-  }
-}
-
-/** Linux's clock ticks, which are 100 a second on every machine that Node runs on. */
-const ticksPerSecond = 100
-
-/** What a process of someone else used. */
-export function usageOf(pid: number): Usage {
-  try {
-    const fields = (readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1] ?? '').split(' ')
-    const rss = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]
-    const cpu = (Number(fields[11]) + Number(fields[12])) / ticksPerSecond
-    return { at: monotonic(), cpu, rss: Number(rss) * 1024, bytes: 0 }
-  } catch {
-    return { at: monotonic(), cpu: Number.NaN, rss: Number.NaN, bytes: 0 }
   }
 }
