@@ -45,6 +45,7 @@ export async function timeTasks(tasks: readonly Task[], recorder: Recorder): Pro
   for (let round = -compilerRounds; round < rounds; round++) {
     for (const { task, bench, values } of timed) {
       recorder.say(task.id)
+      bench.reset() // else it keeps what it has
       bench.runSync()
       const result = bench.tasks[0]?.result
       if (result?.state !== 'completed') throw new Error(`${task.id} was not timed`)

@@ -110,6 +110,18 @@ it('every task of the suites is right with every backend', () => {
   expect(new Set(tasks.map(({ id }) => id)).size).toBe(tasks.length)
 })
 
+it('a task is timed anew in each round, and its figure is the median of what one operation took', async () => {
+  let calls = 0
+  // As if each call took a little longer than the one before.
+  const task: Task = { id: 'a/task/x', operations: 10, check() {}, run: () => 1 + calls++ / 1e9 }
+  const recording = new Recording('quick', [])
+  const values = (await timeTasks([task], recording)).get('a/task/x') ?? []
+  expect(values).toHaveLength(5)
+  expect([...new Set(values)].sort((a, b) => a - b)).toEqual(values)
+  const { value, low, high } = recording.results[0]!
+  expect([low, value, high].map(us => Math.round(us))).toEqual([100, 100, 100])
+})
+
 describe('a contender', () => {
   /** Carries everything, changed by `change` on its way. */
   function contender(change: (hash: string) => string, from: Buffer): Contender {
