@@ -11,7 +11,7 @@ import { tell } from './shared/results.js'
 
 const { values } = parseArgs({
   options: {
-    only: { type: 'string', default: '' },
+    only: { type: 'string', multiple: true, default: [''] },
     control: { type: 'string' },
     seconds: { type: 'string' },
     seeds: { type: 'string', default: '3' },
@@ -25,7 +25,7 @@ const seconds = values.seconds === undefined ? undefined : Number(values.seconds
 const begun = performance.now()
 
 const rows = paths
-  .filter(path => path.id.includes(values.only))
+  .filter(path => values.only.some(text => path.id.includes(text)))
   .flatMap(path =>
     controls.flatMap(control => ['up', 'down'].map(direction => ({ path, control, direction, runs: [] }))),
   )
@@ -58,7 +58,7 @@ const missed = rows.flatMap(({ aims }) => aims.filter(({ held }) => !held)).leng
 console.error(`${missed} aims missed; ${((performance.now() - begun) / 1000).toFixed(0)} s`)
 tell(
   rows.map(({ path, control, direction, runs }) => ({
-    id: `${path.id}-${direction}/${control}`,
+    id: `${path.id}/${direction}-${control}`,
     rounds: runs.map(({ goodput }) => goodput),
     unit: 'Mbit/s',
     better: 'higher',

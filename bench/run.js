@@ -47,5 +47,5 @@ try {
   process.exitCode = ok && failed.length === 0 ? 0 : 1
 } catch (error) {
   console.error(error.code === undefined ? error : `bench: ${error.message} (${error.code})`)
-  process.exitCode = 1
+  process.exitCode = error.code === 'USAGE' ? 2 : 1
 }
