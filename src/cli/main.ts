@@ -3,10 +3,9 @@ import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import { createLog } from '../app/log.js'
 import { print } from '../app/print.js'
-import { TunnelError } from '../errors.js'
 import { addBench } from './bench.js'
 import { addDemo } from './demo.js'
-import { type ExitCode, exitCodeOf, exitCodes } from './exit-codes.js'
+import { type ExitCode, exitCodeOf, exitCodes, isTunnelError } from './exit-codes.js'
 import { addGenkey } from './genkey.js'
 import { addGenpsk } from './genpsk.js'
 import { addInit } from './init.js'
@@ -48,7 +47,7 @@ async function run(argv: readonly string[]): Promise<ExitCode> {
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.done : exitCodes.usage
     const log = createLog('normal')
-    if (error instanceof TunnelError) log.error(`${error.message} (${error.code})`)
+    if (isTunnelError(error)) log.error(`${error.message} (${error.code})`)
     else log.error(`unexpected error: ${error instanceof Error ? error.stack : error}`)
     return exitCodeOf(error)
   }
