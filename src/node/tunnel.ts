@@ -67,7 +67,7 @@ export interface TunnelOptions extends TraceOptions {
   listenHost?: string
   /** Ends the opening; a tunnel that is open is ended by close(). */
   signal?: AbortSignal
-  /** Size of the packet memory in bytes, 64 MiB by default. */
+  /** Size of the packet memory in bytes, 56 MiB by default. */
   memoryBytes?: number
   /** Bounds of the WireGuard device. */
   deviceLimits?: Partial<DeviceLimits>

@@ -22,8 +22,11 @@ export interface PacketMemory {
 
 export const noSlot = -1
 
-/** Default size of a tunnel's packet memory, in bytes. Pages that were never used cost nothing. */
-export const defaultMemoryBytes = 64 * 1024 * 1024
+/**
+ * Default size of a tunnel's packet memory, in bytes. Pages that were never used cost nothing; but V8 collects garbage at once
+ * when 64 MiB come to be outside of its heap, which held up every start.
+ */
+export const defaultMemoryBytes = 56 * 1024 * 1024
 
 /**
  * Lays slots over `buffer`, from `start` up to `end`; the last ones freed are the first to be used again, so few pages are

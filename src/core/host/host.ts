@@ -38,7 +38,7 @@ export interface HostOptions {
   readonly now: number
   /** Packet memory that `crypto` made, with slots by slot-size.ts; by default the host has it make its own. */
   readonly memory?: PacketMemory
-  /** Size of the host's own packet memory, 64 MiB by default. */
+  /** Size of the host's own packet memory, 56 MiB by default. */
   readonly memoryBytes?: number
   /** Of TCP connections: by name, or one of the caller's own. BBR by default. */
   readonly congestion?: CongestionControlName | CongestionControlFactory
