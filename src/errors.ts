@@ -88,7 +88,8 @@ export const errorCodes = {
     remedy: 'Run `tunless show` without a name: it lists those that do.',
   },
   BENCH_WRONG_RESULT: {
-    means: 'A benchmark compared results with vectors, or with what was sent, and one differs: nothing of it was timed.',
+    means:
+      'A benchmark compared results with vectors, or with what was sent, and one differs: nothing of it was timed.',
     remedy: 'Report it with the message, the version of Node and the processor: something computes wrongly here.',
   },
   READY_FILE_FAILED: {
