@@ -79,7 +79,7 @@ function both(near: Child, far: Child): Pick<Contender, 'usage' | 'farUsage' | '
 }
 
 /** `tunless up -D`. */
-export async function startTunless(): Promise<Contender> {
+export async function startTunless(): Promise<Contender & { readonly socks: number }> {
   const { far, port, ends } = await startFar()
   const directory = mkdtempSync(join(tmpdir(), 'tunless-bench-'))
   const order: ClientOrder = { readyFile: join(directory, 'ready.json') }
@@ -87,7 +87,7 @@ export async function startTunless(): Promise<Contender> {
     const env = { TUNLESS_CONFIG: ends.near(port) }
     const [near] = await Child.start(new URL('./client.js', import.meta.url), order, env)
     const socks = await readyPort(order.readyFile)
-    return { name: 'tunless', connect: service => dialSocks(socks, service), ...both(near, far) }
+    return { name: 'tunless', socks, connect: service => dialSocks(socks, service), ...both(near, far) }
   } catch (error) {
     await far.stop()
     throw error
