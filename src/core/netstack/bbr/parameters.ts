@@ -9,6 +9,10 @@ export interface BbrParameters {
   readonly lossThreshWithoutRise: number
   /** A round trip so little above the shortest is as good as it: ProbeRTT is not needed. */
   readonly rttTolerance: number
+  /** A queue of this share of the shortest round trip, and a few ms, is drained while cruising … */
+  readonly cruiseQueue: number
+  /** … and ends a probe that has made it. */
+  readonly probeQueue: number
 }
 
 /** As drafted: every loss counts, and only a shorter round trip puts ProbeRTT off. */
@@ -17,17 +21,24 @@ export const draftParameters: BbrParameters = {
   rttRise: 0,
   lossThreshWithoutRise: 0.02,
   rttTolerance: 0,
+  cruiseQueue: Infinity,
+  probeQueue: Infinity,
 }
 
 /**
  * Loss of a path that loses at random is no reason to slow down: as drafted, throughput falls off a cliff between 1 % and
  * 2 % of it. A full queue shows in the round trip.
+ *
+ * The bandwidth is a maximum of samples, and some percent high wherever ACKs come in bunches. As drafted, a queue of up to
+ * a round trip grows from that, 25 ms a second, and whatever else takes that path stands in it.
  */
 export const defaultParameters: BbrParameters = {
   lossThresh: 0.02,
   rttRise: 1.125,
   lossThreshWithoutRise: 0.15,
   rttTolerance: 1 / 64,
+  cruiseQueue: 1 / 16,
+  probeQueue: 1 / 32,
 }
 
 /** BBR.StartupPacingGain, BBR.DrainPacingGain, and the gains of ProbeBW (5.6.1). */

@@ -4,6 +4,7 @@ import type { AckSample } from '../congestion.js'
 import { advanceMaxBw, resetFullBw } from './bandwidth.js'
 import { inflightWithHeadroom, isInflightTooHigh, resetCongestionSignals, resetShortTermModel } from './bounds.js'
 import { downPacingGain, probeWait, probeWaitSpread, renoRounds, upPacingGain } from './parameters.js'
+import { isQueueFrom, latestRtt } from './round-trip.js'
 import { inflightFor, startRound, targetInflight } from './rounds.js'
 import {
   acksInit,
@@ -55,6 +56,7 @@ function startUp(s: BbrState): void {
   resetFullBw(s)
   s.fullBw = s.rate
   s.state = probeBwUp
+  s.probeUpRtt = latestRtt(s)
   s.pacingGain = upPacingGain
   raiseSlope(s)
 }
@@ -66,6 +68,7 @@ export function updateCyclePhase(s: BbrState, sample: AckSample): void {
   if (s.state === probeBwDown || s.state === probeBwCruise) {
     if (isTimeToProbe(s, sample.now)) startRefill(s)
     else if (s.state === probeBwDown && isTimeToCruise(s, sample.inFlight)) startCruise(s)
+    else if (s.state === probeBwCruise) s.pacingGain = cruiseGain(s)
   } else if (s.state === probeBwRefill) {
     if (!s.roundStart) return
     s.isBwProbeSample = true
@@ -74,6 +77,11 @@ export function updateCyclePhase(s: BbrState, sample: AckSample): void {
     s.prevProbeTooHigh = false
     startDown(s, sample.now)
   }
+}
+
+/** What is too much for the path since the last probe is a queue by now. */
+function cruiseGain(s: BbrState): number {
+  return isQueueFrom(s, s.minRtt, s.parameters.cruiseQueue) ? downPacingGain : 1
 }
 
 /** IsTimeToProbeBW(): by the clock, or as often as Reno with such a window would lose. */
@@ -91,6 +99,7 @@ function isTimeToGoDown(s: BbrState, sample: AckSample): boolean {
     s.prevProbePrecautionary = true
     return true
   }
+  if (isQueueFrom(s, s.probeUpRtt, s.parameters.probeQueue)) return true
   if (s.isWindowLimited && s.window >= s.inflightLongterm) {
     resetFullBw(s)
     s.fullBw = s.rate

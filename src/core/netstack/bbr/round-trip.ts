@@ -1,7 +1,7 @@
 // The shortest round trip, when it is to be measured anew, and whether the present one is longer (draft-ietf-ccwg-bbr,
 // 5.3.4.3 and 5.5.7).
 import type { AckSample } from '../congestion.js'
-import { minRttFilterLength, probeRttInterval } from './parameters.js'
+import { longestTick, minRttFilterLength, probeRttInterval } from './parameters.js'
 import type { BbrState } from './state.js'
 
 /** Samples whose shortest stands for "now": jitter is out of it, a queue is not. */
@@ -37,8 +37,19 @@ export function noteRecentRtt(s: BbrState, sample: AckSample): void {
   s.recentRttCount = 0
 }
 
+/** The latest round trip, jitter left out, ms; Infinity before the first. */
+export function latestRtt(s: BbrState): number {
+  return Math.min(s.recentRtt, s.recentRttBefore)
+}
+
+/** Whether the latest round trip is longer than `from` by a queue of that share of the shortest one. */
+export function isQueueFrom(s: BbrState, from: number, share: number): boolean {
+  const latest = latestRtt(s)
+  return latest < Infinity && latest > from + s.minRtt * share + longestTick
+}
+
 /** Whether a queue stands on the path, as far as the latest round trips tell. */
 export function hasRttRisen(s: BbrState): boolean {
-  const recent = Math.min(s.recentRtt, s.recentRttBefore)
+  const recent = latestRtt(s)
   return recent < Infinity && recent > s.minRtt * s.parameters.rttRise + (s.parameters.rttRise > 0 ? riseFloor : 0)
 }

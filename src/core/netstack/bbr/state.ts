@@ -103,6 +103,8 @@ export class BbrState {
   bwProbeUpRounds = 0
   probeUpAckedPerInc = Infinity
   roundsSinceProbeUp = 0
+  /** The round trip when the probe upward began. */
+  probeUpRtt = Infinity
   cycleStamp = 0
   bwProbeWait = 0
   drainStartRound = 0

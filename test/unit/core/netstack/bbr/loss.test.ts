@@ -100,7 +100,8 @@ describe('loss while a queue stands', () => {
 
 describe('a loss that was none', () => {
   it('gives bounds and window back, and resumes the probe that it ended (N13)', () => {
-    const bbr = createBbrFlow({ rate: 40, rtt: 50, queue: 60 })
+    // As drafted, a probe goes on until it loses.
+    const bbr = createBbrFlow({ rate: 40, rtt: 50, queue: 60 }, draftParameters)
     bbr.runTo('refill')
     bbr.runTo('up')
     const { inflightLongterm } = bbr.model

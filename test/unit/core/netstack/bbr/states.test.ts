@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { createBbr } from '../../../../../src/core/netstack/bbr/bbr.js'
+import { type BbrParameters, draftParameters } from '../../../../../src/core/netstack/bbr/parameters.js'
 import { createBbrFlow, mbit, payloadRate } from '../../../../support/bbr-flow.js'
 import { mss } from '../../../../support/congestion-flow.js'
 import { createBottleneck } from '../../../../support/congestion-path.js'
@@ -120,6 +121,32 @@ describe('ProbeBW', () => {
     expect(bbr.control.window).toBeGreaterThan(1.9 * bbr.model.bdp)
   })
 
+  it('drains a queue that grows while it cruises, as a bandwidth of some percent too much makes it (N13)', () => {
+    const queueAfter = (parameters?: BbrParameters) => {
+      const bbr = createBbrFlow(path, parameters)
+      bbr.runTo('cruise')
+      // The bandwidth that it knows lasts for two cycles.
+      bbr.path.options.rate = 0.95 * path.rate
+      bbr.runUntil(bbr.path.clock.now + 1500)
+      expect(bbr.state).toBe('cruise')
+      return bbr.flow.inFlight - 0.95 * bbr.model.bdp
+    }
+    expect(queueAfter(draftParameters)).toBeGreaterThan(0.6 * 0.05 * payloadRate(40) * 125 * 1500)
+    expect(queueAfter()).toBeLessThan(payloadRate(40) * 125 * 12)
+  })
+
+  it('ends a probe that has made a queue, as there is no more bandwidth (N13)', () => {
+    const longest = (parameters?: BbrParameters) => {
+      const bbr = createBbrFlow(path, parameters)
+      bbr.runTo('up')
+      const began = bbr.path.clock.now
+      bbr.runTo('down')
+      return bbr.path.clock.now - began
+    }
+    expect(longest(draftParameters)).toBeGreaterThan(3 * path.rtt)
+    expect(longest()).toBeLessThan(2.2 * path.rtt)
+  })
+
   it('finds ten times the bandwidth within two probes or so (N13)', () => {
     const bbr = createBbrFlow({ rate: 4, rtt: 50, queue: 100 })
     bbr.runUntil(5000)
@@ -133,7 +160,7 @@ describe('ProbeBW', () => {
     bbr.runUntil(5000)
     bbr.path.options.rate = 4
     bbr.runTo('up')
-    bbr.runTo('refill')
+    bbr.runTo('down')
     expect(mbit(bbr.model.maxBw) / payloadRate(40)).toBeGreaterThan(0.9)
     bbr.runTo('up')
     bbr.runTo('refill')
