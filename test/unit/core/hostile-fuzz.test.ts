@@ -52,7 +52,7 @@ for (const seed of seeds)
     let pops = 0
     for (const h of [a, b]) {
       const dl = h.host.stack.deadlines
-      const pd = dl.popDue
+      const pd = dl.popDue.bind(dl)
       dl.popDue = (now: number) => {
         if (++pops > 5000) throw new Error('popDue loops')
         return pd(now)

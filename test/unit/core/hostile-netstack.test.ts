@@ -95,7 +95,7 @@ describe('time', () => {
     const s = createStack()
     const { deadlines } = s.stack
     let pops = 0
-    const popDue = deadlines.popDue
+    const popDue = deadlines.popDue.bind(deadlines)
     Object.assign(deadlines, {
       popDue: (now: number) => {
         if (++pops > 1000) throw new Error('handleTimeout does not end')

@@ -74,6 +74,7 @@ describe('a dial', () => {
     s.expect('S 0:0(0)')
     s.send('. 500:500(0) ack 4711')
     s.expect('R 4711:4711(0)')
+    s.expect('S 0:0(0)')
     s.send('S. 0:0(0) ack 1 <mss 1460>')
     s.expect('. 1:1(0) ack 1')
     expect(c.state).toBe('established')
