@@ -25,6 +25,7 @@ export function onRequest(failed) {
     scriptSuite('idle', { quick: ['--connections', '2000'] }, failed),
     scriptSuite('live-socket', { quick: ['--rounds', '1'] }, failed),
     scriptSuite('flood', { quick: ['--seconds', '3'] }, failed),
+    scriptSuite('endurance', { quick: ['--minutes', '0.3'] }, failed),
     scriptSuite('keystroke', { quick: ['--rounds', '1', '--seconds', '2'] }, failed),
     scriptSuite('paths', { quick: ['--seeds', '1', '--seconds', '2'], some: wantedPaths }, failed),
   ]
