@@ -2,8 +2,7 @@
 import { type Command, Option } from 'commander'
 import type { ConfOptions } from '../app/conf.js'
 import type { LogLevel } from '../app/log.js'
-import type { OpenOptions } from '../app/open-options.js'
-import type { CongestionControlName } from '../core/netstack/congestion-control.js'
+import type { CongestionControlName, OpenOptions } from '../app/open-options.js'
 import { readDuration } from './arguments.js'
 
 /** As commander hands them over. */
