@@ -34,7 +34,7 @@ export function startDown(s: BbrState, now: number): void {
 export function startCruise(s: BbrState): void {
   s.state = probeBwCruise
   s.pacingGain = 1
-  // The queue until now was our own.
+  s.cruiseDelivered = s.delivered
   s.lossWithRise = false
 }
 

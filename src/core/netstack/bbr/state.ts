@@ -106,6 +106,8 @@ export class BbrState {
   cycleStamp = 0
   bwProbeWait = 0
   drainStartRound = 0
+  /** C.delivered when it cruised last. */
+  cruiseDelivered = 0
 
   // Recovery.
   recovering = false
