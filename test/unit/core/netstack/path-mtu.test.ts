@@ -273,3 +273,17 @@ describe('the search for what passes', () => {
     expect(path.current(full, 3600_000)).toBe(1280)
   })
 })
+
+describe('a path that is gone for good', () => {
+  it('leaves nothing behind: neither what waited for it nor what was learnt (N8)', () => {
+    const s = new TcpScript()
+    s.pathUp = false
+    s.stack.bindUdp({}, { message() {}, error() {} }).send(new Uint8Array(10), s.peer, 53, s.now)
+    s.flush()
+    s.stack.paths.stepDownMtu(1, 4, 1500, false, s.now)
+    s.stack.handlePathDown(1, s.now)
+    expect([s.memory.inUse, s.stack.paths.mtu(1, s.now)]).toEqual([0, 1280])
+    s.stack.handlePathDown(1, s.now, true)
+    expect([s.stack.paths.mtu(1, s.now), s.stack.nextDeadline()]).toEqual([1500, Infinity])
+  })
+})
