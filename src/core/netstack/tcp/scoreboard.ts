@@ -293,6 +293,7 @@ export class Scoreboard {
     for (const list of [this.underWay, this.lost]) {
       list.first = moved(list.first)
       list.last = moved(list.last)
+      list.recent = moved(list.recent)
     }
     this.#pool.give(old)
     this.lanes = lanes

@@ -174,6 +174,27 @@ describe('the scoreboard', () => {
     )
   })
 
+  test('costs the same for each segment that is lost again, however many wait to be resent behind them', () => {
+    const board = new Scoreboard(new LanesPool())
+    const count = 4096
+    for (let i = 0; i < count; i++) board.sent(i * 10, 10, i)
+    for (let i = 0; i < count; i++) board.markLost(i)
+    for (let i = 0; i < count / 2; i++) board.resent(i, count + i)
+    const lanes = board.lanes as Lanes
+    let looks = 0
+    const words = new Proxy(lanes.words, {
+      get(target, key) {
+        looks++
+        return target[key as unknown as number]
+      },
+    })
+    board.lanes = { ...lanes, words }
+    for (let i = 0; i < count / 2; i++) board.markLost(i)
+    board.lanes = lanes
+    expect(listed(board, board.lost, 0)).toEqual(Array.from({ length: count }, (_, i) => i * 10))
+    expect(looks).toBeLessThan(20 * count)
+  })
+
   test('samples the newest segment that was sent once', () => {
     const board = new Scoreboard(new LanesPool())
     for (let i = 0; i < 4; i++) board.sent(i * 10, 10, 100 + i)
