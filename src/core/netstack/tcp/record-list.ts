@@ -15,6 +15,13 @@ export class RecordList {
     this.recent = -1
   }
 
+  /** The records, linked as they are, stand at other places now. */
+  move(moved: (place: number) => number): void {
+    this.first = moved(this.first)
+    this.last = moved(this.last)
+    this.recent = moved(this.recent)
+  }
+
   next(lanes: Lanes, place: number): number {
     return lanes.words[place * wordsPerRecord + nextWord] as number
   }

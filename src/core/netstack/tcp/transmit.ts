@@ -1,7 +1,7 @@
 // What a connection sends when it is its turn: SYN, lost segments, new data as the windows and the rate allow, ACKs
 // (RFC 9293, 3.8.6; RFC 5681; RFC 6675's order).
 import { flagFin, flagPsh } from '../../wire/tcp.js'
-import { maxOverride, minOverride } from './constants.js'
+import { maxFlightSegments, maxOverride, minOverride } from './constants.js'
 import { lastToJoin } from './join-lost.js'
 import { earnCredit, mayLeave } from './pacing.js'
 import { hasRoom, spendPrr } from './prr.js'
@@ -174,7 +174,7 @@ function sendNew(c: Tcb, now: number): number {
   for (;;) {
     const outstanding = c.outstanding
     const unsent = c.unsent
-    if (unsent === 0 && !c.finQueued) return transmitDone
+    if ((unsent === 0 && !c.finQueued) || c.board.count >= maxFlightSegments) return transmitDone
     const room = c.sndWnd - outstanding
     let length = Math.min(unsent, c.segmentSize)
     if (length > room) {
@@ -244,7 +244,7 @@ function sendLossProbe(c: Tcb, now: number): number {
     return transmitMore
   }
   const length = Math.min(c.finSent ? 0 : c.unsent, c.segmentSize)
-  const isNew = length > 0 && length <= c.sndWnd - c.outstanding
+  const isNew = length > 0 && length <= c.sndWnd - c.outstanding && c.board.count < maxFlightSegments
   if (isNew ? !sendData(c, length, false, now) : !resend(c, c.board.tail - 1, now)) {
     c.sender.lossProbeDue = true
     return transmitNoSlot
