@@ -6,7 +6,7 @@ const report = process.env.TUNLESS_TEST_REPORT // a path: the results as JSON, b
 export default defineConfig({
   test: {
     reporters: report ? ['default', ['json', { outputFile: report }]] : ['default'],
-    globalSetup: 'test/support/run-folder.ts',
+    globalSetup: ['scripts/build-wasm.js', 'test/support/run-folder.ts'],
     projects: [
       { test: { name: 'unit', include: ['test/unit/**/*.test.ts'], testTimeout: 20_000, sequence: { groupOrder: 0 } } },
       {

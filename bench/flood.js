@@ -8,7 +8,8 @@ import { parseArgs } from 'node:util'
 import { defaultLimits } from '../dist/core/wireguard/constants.js'
 import { Device } from '../dist/core/wireguard/device.js'
 import { selectCrypto } from '../dist/node/crypto/select.js'
-import { clientConf, createKeys, serverConf } from './flood/keys.js'
+import { clientConf, createKeys, serverConf } from './shared/ends.js'
+import { tell } from './shared/results.js'
 
 const { values } = parseArgs({ options: { seconds: { type: 'string', default: '30' }, kind: { type: 'string' } } })
 const seconds = Number(values.seconds)
@@ -100,6 +101,8 @@ for (const kind of Object.keys(rates)) {
       `${peak.limitedSources} of ${defaultLimits.sources} sources limited, ${peak.indices} indices`,
   )
   console.log(`  ${JSON.stringify(counters)}`)
+  const share = (100 * flood.megabits) / control.megabits
+  tell([{ id: `${kind}/tunless`, rounds: [share], unit: '%', better: 'higher' }])
 }
 
 /** Initiations with a wrong MAC1 straight into a device. */

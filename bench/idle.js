@@ -1,14 +1,17 @@
 // What an idle established connection costs over the public API, beside a bare Duplex with the same listeners: idle.js
-// [connections]. Two tunnels of this process, so each connection counts twice, once an end. Ends with 1 above the limit.
-import { generateKeyPairSync } from 'node:crypto'
+// [--connections N]. Two tunnels of this process, so each connection counts twice, once an end. Ends with 1 above the limit.
 import { once } from 'node:events'
 import { Duplex } from 'node:stream'
 import { setTimeout as pause } from 'node:timers/promises'
+import { parseArgs } from 'node:util'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { openTunnel } from '../dist/index.js'
+import { clientConf, createKeys, serverConf } from './shared/ends.js'
+import { tell } from './shared/results.js'
 
-const connections = Number(process.argv[2] ?? 5000)
+const { values } = parseArgs({ options: { connections: { type: 'string', default: '5000' } } })
+const connections = Number(values.connections)
 /** Bytes that an end may cost more than the Duplex. */
 const limit = 4096
 /** Dials under way at a time. */
@@ -51,19 +54,9 @@ async function cost(count, make) {
   return (after - before) / count
 }
 
-function keys() {
-  const { d, x } = generateKeyPairSync('x25519').privateKey.export({ format: 'jwk' })
-  const base64 = text => Buffer.from(text, 'base64url').toString('base64')
-  return { privateKey: base64(d), publicKey: base64(x) }
-}
-
-const [a, b] = [keys(), keys()]
-const server = await openTunnel({
-  text: `[Interface]\nPrivateKey = ${a.privateKey}\nAddress = 10.9.0.1/32\n[Peer]\nPublicKey = ${b.publicKey}\nAllowedIPs = 10.9.0.2/32\n`,
-})
-const client = await openTunnel({
-  text: `[Interface]\nPrivateKey = ${b.privateKey}\nAddress = 10.9.0.2/32\n[Peer]\nPublicKey = ${a.publicKey}\nAllowedIPs = 10.9.0.1/32\nEndpoint = 127.0.0.1:${server.port}\n`,
-})
+const [a, b] = [createKeys(), createKeys()]
+const server = await openTunnel({ text: serverConf(a, b) })
+const client = await openTunnel({ text: clientConf(a, b, server.port) })
 const accepted = []
 server.createServer(socket => accepted.push(listened(socket))).listen(9)
 
@@ -99,4 +92,5 @@ console.log(
 )
 await client.close()
 await server.close()
+tell([{ id: 'end/tunless', rounds: [more / 1024], unit: 'KiB', better: 'lower' }])
 process.exitCode = more > limit ? 1 : 0

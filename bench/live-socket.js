@@ -2,16 +2,18 @@
 // work; with and without, by turns. `npm run build` first. Prints how much of the sender's came through.
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
+import { parseArgs } from 'node:util'
 import { createPacketMemory } from '../dist/core/base/packet-memory.js'
 import { bindUdp } from '../dist/node/udp.js'
+import { tell } from './shared/results.js'
 
-const rounds = Number(process.argv[2] ?? 4)
 const seconds = 3
 const dataPerSecond = 40_000
 const floodPerSecond = 100_000
 
-if (process.send !== undefined) await send(JSON.parse(process.argv[3]))
-else await measure()
+const { values } = parseArgs({ options: { rounds: { type: 'string', default: '4' }, sender: { type: 'string' } } })
+if (values.sender !== undefined) await send(JSON.parse(values.sender))
+else await measure(Number(values.rounds))
 
 /** The child: `rate` datagrams a second to the port it is told. */
 async function send({ port, rate, size }) {
@@ -38,14 +40,18 @@ async function send({ port, rate, size }) {
   step()
 }
 
-async function measure() {
+async function measure(rounds) {
+  const shares = { own: [], one: [] }
   for (let round = 0; round < rounds; round++) {
     for (const own of [false, true]) {
       const { data, flood } = await run(own)
-      const share = ((100 * data) / (seconds * dataPerSecond)).toFixed(1)
-      console.log(`${own ? 'own socket' : 'one socket'}: ${share.padStart(5)} % of the data, ${flood} of the flood`)
+      const share = (100 * data) / (seconds * dataPerSecond)
+      shares[own ? 'own' : 'one'].push(share)
+      const text = share.toFixed(1).padStart(5)
+      console.log(`${own ? 'own socket' : 'one socket'}: ${text} % of the data, ${flood} of the flood`)
     }
   }
+  tell(Object.entries(shares).map(([who, rounds]) => ({ id: `data/${who}`, rounds, unit: '%', better: 'higher' })))
 }
 
 async function run(own) {
@@ -72,7 +78,7 @@ async function run(own) {
   const children = [
     [dataPerSecond, 1452],
     [floodPerSecond, 148],
-  ].map(([rate, size]) => fork(import.meta.filename, ['', JSON.stringify({ port: udp.port, rate, size })]))
+  ].map(([rate, size]) => fork(import.meta.filename, ['--sender', JSON.stringify({ port: udp.port, rate, size })]))
   const [[port]] = await Promise.all(children.map(child => once(child, 'message')))
   dataPort = port
   if (own) udp.favour([{ address: Uint8Array.of(127, 0, 0, 1), port }])

@@ -7,10 +7,11 @@ import { Worker } from 'node:worker_threads'
 import { congestionControls } from '../dist/core/netstack/congestion-control.js'
 import { paths } from './paths/paths.js'
 import { judge, median, printHeader, printRow } from './paths/report.js'
+import { tell } from './shared/results.js'
 
 const { values } = parseArgs({
   options: {
-    only: { type: 'string', default: '' },
+    only: { type: 'string', multiple: true, default: [''] },
     control: { type: 'string' },
     seconds: { type: 'string' },
     seeds: { type: 'string', default: '3' },
@@ -24,7 +25,7 @@ const seconds = values.seconds === undefined ? undefined : Number(values.seconds
 const begun = performance.now()
 
 const rows = paths
-  .filter(path => path.id.includes(values.only))
+  .filter(path => values.only.some(text => path.id.includes(text)))
   .flatMap(path =>
     controls.flatMap(control => ['up', 'down'].map(direction => ({ path, control, direction, runs: [] }))),
   )
@@ -55,6 +56,14 @@ if (values.json)
   )
 const missed = rows.flatMap(({ aims }) => aims.filter(({ held }) => !held)).length
 console.error(`${missed} aims missed; ${((performance.now() - begun) / 1000).toFixed(0)} s`)
+tell(
+  rows.map(({ path, control, direction, runs }) => ({
+    id: `${path.id}/${direction}-${control}`,
+    rounds: runs.map(({ goodput }) => goodput),
+    unit: 'Mbit/s',
+    better: 'higher',
+  })),
+)
 process.exitCode = missed > 0 || rows.length === 0 ? 1 : 0
 
 /** Takes jobs until there are no more. */

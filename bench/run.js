@@ -1,58 +1,51 @@
-// Micro benchmarks of what each packet and each handshake costs, on each crypto backend: run.js [--short]. First every backend's
-// results are compared with vectors/: a wrong one ends the run, since its speed would mean nothing.
-import { Bench } from 'tinybench'
-import { onesSum } from '../dist/core/wire/checksum.js'
-import { selectCrypto } from '../dist/node/crypto/select.js'
-import { printAllowedIps } from './allowed-ips.js'
-import { checkBackend, checkChecksum } from './checks.js'
-import { createHandshake } from './handshake.js'
-import { measureTransfer } from './transfer.js'
+// The benchmarks' one entry: run.js [--only IDS] [--quick] [--json] [--compare BASE.json] [--tolerance PERCENT]. Those that take
+// minutes run when they are named. docs/benchmarks.md has the ids and the JSON; `tunless bench` is a part of this.
+import { parseArgs } from 'node:util'
+import { createAeadSuite } from '../dist/app/bench/aead.js'
+import { createMacroSuite, floorSuite } from '../dist/app/bench/macro.js'
+import { microSuite } from '../dist/app/bench/micro.js'
+import { runBench } from '../dist/app/bench/run.js'
+import { onRequest } from './on-request.js'
+import { aeadPeers } from './peers/aead.js'
+import { otherClients } from './peers/clients.js'
+import { transferSuite } from './transfer.js'
 
-const short = process.argv.includes('--short')
-const bench = new Bench({ time: short ? 100 : 1000, warmupTime: short ? 20 : 200, throws: true })
-const packetLength = 1420
+/** Names for more than one suite: where others are measured beside us. */
+const groups = { peers: ['aead', 'macro'] }
 
-for (const name of ['node', 'noble']) {
-  const crypto = selectCrypto(name)
-  const compared = await checkBackend(crypto)
-  console.log(`${name}: ${compared} results as in vectors/`)
+const { values } = parseArgs({
+  options: {
+    only: { type: 'string', multiple: true, default: [] },
+    quick: { type: 'boolean', default: false },
+    json: { type: 'boolean', default: false },
+    compare: { type: 'string' },
+    tolerance: { type: 'string' },
+  },
+})
+const only = values.only.flatMap(text => text.split(',')).flatMap(word => groups[word] ?? [word])
+const tolerance = values.tolerance === undefined ? undefined : Number(values.tolerance.replace(/ ?%$/, ''))
+const failed = []
+const usual = [
+  microSuite,
+  createAeadSuite(await aeadPeers()),
+  floorSuite,
+  createMacroSuite(otherClients),
+  transferSuite,
+]
+const suites = only.length === 0 ? usual : [...usual, ...onRequest(name => failed.push(name))]
 
-  const memory = crypto.createMemory(65536, 2048)
-  const key = crypto.transportKey(new Uint8Array(32).fill(7))
-  const [sealing, sealed, opening] = [memory.alloc(), memory.alloc(), memory.alloc()]
-  let counter = 0
-  key.seal(memory, sealed, packetLength, 0, 1)
-  bench.add(`${name}: seal ${packetLength} B`, () => key.seal(memory, sealing, packetLength, 0, counter++))
-  bench.add(`${name}: open ${packetLength} B`, () => {
-    memory.u8.copyWithin(opening, sealed, sealed + packetLength + 16)
-    if (!key.open(memory, opening, packetLength + 16, 0, 1)) throw new Error('not genuine')
+try {
+  if (!(tolerance === undefined || tolerance >= 0)) throw new Error(`--tolerance ${values.tolerance} is no percentage`)
+  const ok = await runBench(suites, {
+    effort: values.quick ? 'quick' : 'full',
+    only,
+    json: values.json,
+    ...(values.compare !== undefined && { compare: values.compare }),
+    ...(tolerance !== undefined && { tolerance }),
   })
-  const mac = crypto.macKey(new Uint8Array(32).fill(3))
-  bench.add(`${name}: MAC1 of an initiation`, () => mac.compute(memory.u8, sealed, 116, memory.u8, sealing))
-  const privateKey = crypto.privateKey(new Uint8Array(32).fill(5))
-  const publicKey = crypto.privateKey(new Uint8Array(32).fill(6)).publicKey
-  bench.add(`${name}: X25519`, () => void crypto.dh(privateKey, publicKey))
-  bench.add(`${name}: handshake, both sides`, createHandshake(crypto))
+  for (const name of failed) console.error(`bench/${name}.js: something is not as it should be, see above`)
+  process.exitCode = ok && failed.length === 0 ? 0 : 1
+} catch (error) {
+  console.error(error.code === undefined ? error : `bench: ${error.message} (${error.code})`)
+  process.exitCode = error.code === 'USAGE' ? 2 : 1
 }
-
-const bytes = new ArrayBuffer(65536)
-const memory = { u8: new Uint8Array(bytes), u32: new Uint32Array(bytes) }
-for (let i = 0; i < memory.u8.length; i++) memory.u8[i] = (i * 151) % 256
-console.log(`checksum: ${checkChecksum(memory)} sums as by RFC 1071's own loop`)
-bench.add('checksum of 1400 B', () => void onesSum(memory, 20, 1400))
-
-await bench.run()
-console.log()
-for (const { name, result } of bench.tasks) {
-  const microseconds = result.latency.p50 * 1000
-  console.log(`${name.padEnd(32)} ${microseconds.toFixed(microseconds < 10 ? 2 : 0).padStart(8)} us`)
-}
-
-const { megabytes, seconds, cpu } = await measureTransfer(short ? 32 : 512)
-console.log(`\n${megabytes} MB from one tunnel to another in this process over loopback, SHA-256 equal:`)
-console.log(
-  `${((megabytes * 8) / seconds).toFixed(0)} Mbit/s, ${((cpu / megabytes) * 1000).toFixed(1)} CPU s/GB for both ends`,
-)
-
-console.log()
-printAllowedIps()

@@ -1,19 +1,36 @@
-// A transfer between two tunnels of this process, real UDP on loopback: the floor of what both ends cost.
-import { createHash, generateKeyPairSync, randomBytes } from 'node:crypto'
+// A transfer between two tunnels of this process, real UDP on loopback: what both ends cost, in one profile.
+import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
+import { wrongResult } from '../dist/app/bench/tasks.js'
 import { openTunnel } from '../dist/index.js'
+import { clientConf, createKeys, serverConf } from './shared/ends.js'
 
-/** Sends that many megabytes; throws if what arrives differs. */
-export async function measureTransfer(megabytes) {
+const megabytes = { quick: 16, short: 64, full: 256 }
+const rounds = { quick: 1, short: 3, full: 3 }
+
+export const transferSuite = {
+  name: 'transfer',
+  async run(recorder) {
+    const [rates, cpus] = [[], []]
+    for (let round = 0; round < rounds[recorder.effort]; round++) {
+      recorder.say('transfer')
+      const { rate, cpu } = await transfer(megabytes[recorder.effort])
+      rates.push(rate)
+      cpus.push(cpu)
+      recorder.checked(1)
+    }
+    recorder.add('transfer/one-process/tunless', rates, 'Mbit/s', 'higher')
+    recorder.add('transfer/one-process-cpu/tunless', cpus, 's/GB', 'lower')
+  },
+}
+
+/** Mbit/s, and CPU seconds for 10^9 bytes; rejects if what arrives differs. */
+async function transfer(count) {
   const [a, b] = [createKeys(), createKeys()]
-  const server = await openTunnel({
-    text: `[Interface]\nPrivateKey = ${a.privateKey}\nAddress = 10.9.0.1/32\n[Peer]\nPublicKey = ${b.publicKey}\nAllowedIPs = 10.9.0.2/32\n`,
-  })
-  const client = await openTunnel({
-    text: `[Interface]\nPrivateKey = ${b.privateKey}\nAddress = 10.9.0.2/32\n[Peer]\nPublicKey = ${a.publicKey}\nAllowedIPs = 10.9.0.1/32\nEndpoint = 127.0.0.1:${server.port}\n`,
-  })
+  const server = await openTunnel({ text: serverConf(a, b) })
+  const client = await openTunnel({ text: clientConf(a, b, server.port) })
   try {
     const received = new Promise((resolve, reject) => {
       server
@@ -28,24 +45,22 @@ export async function measureTransfer(megabytes) {
     await client.ready()
     const chunk = randomBytes(1_000_000)
     const sent = createHash('sha256')
-    for (let i = 0; i < megabytes; i++) sent.update(chunk)
+    for (let i = 0; i < count; i++) sent.update(chunk)
     const start = performance.now()
-    const cpu = process.cpuUsage()
-    const source = Readable.from(Array.from({ length: megabytes }, () => chunk))
+    const before = process.cpuUsage()
+    const source = Readable.from(Array.from({ length: count }, () => chunk))
     const socket = client.connect({ host: '10.9.0.1', port: 9 })
     socket.resume()
     await Promise.all([pipeline(source, socket), once(socket, 'close')])
-    if ((await received) !== sent.digest('hex')) throw new Error('what arrived is not what was sent')
-    const { user, system } = process.cpuUsage(cpu)
-    return { megabytes, seconds: (performance.now() - start) / 1000, cpu: (user + system) / 1e6 }
+    const digest = await received
+    const { user, system } = process.cpuUsage(before)
+    if (digest !== sent.digest('hex')) throw wrongResult('transfer', new Error('what arrived is not what was sent'))
+    return {
+      rate: (count * 8) / ((performance.now() - start) / 1000),
+      cpu: (user + system) / 1e6 / (count / 1000),
+    }
   } finally {
     await client.close()
     await server.close()
   }
-}
-
-function createKeys() {
-  const { d, x } = generateKeyPairSync('x25519').privateKey.export({ format: 'jwk' })
-  const base64 = text => Buffer.from(text, 'base64url').toString('base64')
-  return { privateKey: base64(d), publicKey: base64(x) }
 }

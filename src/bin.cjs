@@ -8,5 +8,5 @@ if (version[0] < 20 || (version[0] === 20 && version[1] < 19)) {
   process.stderr.write(`tunless: Node.js 20.19 or newer is needed; this is ${process.version}\n`)
   process.exitCode = 1
 } else {
-  import('./cli/main.js').then(cli => cli.main(process.argv))
+  require('./cli/main.cjs').main(process.argv)
 }

@@ -79,9 +79,18 @@ export const errorCodes = {
     means: 'The socket of --name or --uapi, by which wg shows and changes the tunnel, cannot be made.',
     remedy: 'Run as root, choose another name, or name a path of your own with --uapi.',
   },
+  CRYPTO_UNAVAILABLE: {
+    means: 'The crypto backend that was asked for needs what this runtime lacks or forbids.',
+    remedy: 'Name no backend: the fastest that works is taken.',
+  },
   NO_SUCH_TUNNEL: {
     means: 'No interface or tunnel of that name or path answers.',
     remedy: 'Run `tunless show` without a name: it lists those that do.',
+  },
+  BENCH_WRONG_RESULT: {
+    means:
+      'A benchmark compared results with vectors, or with what was sent, and one differs: nothing of it was timed.',
+    remedy: 'Report it with the message, the version of Node and the processor: something computes wrongly here.',
   },
   READY_FILE_FAILED: {
     means: 'The file of --ready-file cannot be written.',

@@ -1,8 +1,6 @@
 // What every command that opens a tunnel can be told of how to open it.
 import type { TunnelOptions } from '../node/tunnel.js'
 
-export type { CongestionControlName } from '../core/netstack/congestion-control.js'
-
 export interface OpenOptions extends Readonly<Pick<TunnelOptions, 'congestion' | 'family'>> {}
 
 /** For openTunnel, out of all of a command's options. */

@@ -1,5 +1,5 @@
 // The exit codes of every command, in one table.
-import { TunnelError, type TunnelErrorCode } from '../errors.js'
+import type { TunnelError, TunnelErrorCode } from '../errors.js'
 
 export const exitCodes = {
   done: 0,
@@ -19,6 +19,11 @@ const usageCodes: ReadonlySet<TunnelErrorCode> = new Set<TunnelErrorCode>([
   'USAGE',
 ])
 
+/** Of this copy of the code, or of another: what `bench` and `demo` run is not in the command's bundle. */
+export function isTunnelError(error: unknown): error is TunnelError {
+  return error instanceof Error && error.name === 'TunnelError'
+}
+
 export function exitCodeOf(error: unknown): ExitCode {
-  return error instanceof TunnelError && usageCodes.has(error.code) ? exitCodes.usage : exitCodes.failed
+  return isTunnelError(error) && usageCodes.has(error.code) ? exitCodes.usage : exitCodes.failed
 }

@@ -3,9 +3,9 @@ import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import { createLog } from '../app/log.js'
 import { print } from '../app/print.js'
-import { TunnelError } from '../errors.js'
+import { addBench } from './bench.js'
 import { addDemo } from './demo.js'
-import { type ExitCode, exitCodeOf, exitCodes } from './exit-codes.js'
+import { type ExitCode, exitCodeOf, exitCodes, isTunnelError } from './exit-codes.js'
 import { addGenkey } from './genkey.js'
 import { addGenpsk } from './genpsk.js'
 import { addInit } from './init.js'
@@ -47,7 +47,7 @@ async function run(argv: readonly string[]): Promise<ExitCode> {
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.done : exitCodes.usage
     const log = createLog('normal')
-    if (error instanceof TunnelError) log.error(`${error.message} (${error.code})`)
+    if (isTunnelError(error)) log.error(`${error.message} (${error.code})`)
     else log.error(`unexpected error: ${error instanceof Error ? error.stack : error}`)
     return exitCodeOf(error)
   }
@@ -69,7 +69,8 @@ export function createProgram(finish: Finish): Command {
       outputError: (text, write) => write(`tunless: ${plainly(text)} (USAGE)\n`),
     })
     .addHelpText('after', footer)
-  for (const add of [addUp, addNc, addShow, addInit, addGenkey, addPubkey, addGenpsk, addDemo]) add(program, finish)
+  for (const add of [addUp, addNc, addShow, addInit, addGenkey, addPubkey, addGenpsk, addDemo, addBench])
+    add(program, finish)
   for (const command of [program, ...program.commands])
     command.showHelpAfterError(`tunless: see ${fullName(command)} --help`)
   return program

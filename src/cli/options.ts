@@ -2,8 +2,10 @@
 import { type Command, Option } from 'commander'
 import type { ConfOptions } from '../app/conf.js'
 import type { LogLevel } from '../app/log.js'
-import type { CongestionControlName, OpenOptions } from '../app/open-options.js'
+import type { OpenOptions } from '../app/open-options.js'
 import { readDuration } from './arguments.js'
+
+type CongestionControlName = NonNullable<OpenOptions['congestion']>
 
 /** As commander hands them over. */
 export interface TunnelFlags {

@@ -2,7 +2,6 @@
 // last handshake is so old that the name may lead elsewhere by now. Of a name's addresses several are tried at once: the
 // initiation that goes to the peer's endpoint goes to the others, byte for byte, a quarter of a second later (RFC 8305's way).
 // The endpoint itself moves by what comes back alone, so that nothing here takes a live one away.
-import { lookup } from 'node:dns/promises'
 import { type Endpoint, formatEndpoint, parseAddress, sameEndpoint } from '../core/base/address.js'
 import type { Config } from '../core/config/config.js'
 
@@ -57,6 +56,7 @@ export interface EndpointKeeper {
 
 export function systemResolver(family: 4 | 6 | undefined): ResolveHost {
   return async host => {
+    const { lookup } = await import('node:dns/promises')
     const found = await lookup(host, { all: true, verbatim: true, ...(family !== undefined && { family }) })
     return found.map(entry => entry.address)
   }

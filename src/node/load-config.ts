@@ -1,5 +1,6 @@
 // Where a configuration comes from: a file's path, a file: URL, text, or one that is parsed already.
-import { type FileHandle, open } from 'node:fs/promises'
+import { closeSync, fstatSync, openSync, readFileSync, statSync } from 'node:fs'
+import type { FileHandle } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { type Config, parseConfig } from '../core/config/config.js'
 import { longestConfig } from '../core/config/lines.js'
@@ -30,11 +31,8 @@ export async function readSecretFile(path: string, warn: (message: string) => vo
   if (/\n|^\s*\[(interface|peer)\]/i.test(path)) {
     throw new TunnelError('CONFIG_UNREADABLE', 'a path was expected, and a text was given: pass it as { text }')
   }
-  let file: FileHandle | undefined
   try {
-    file = await open(path)
-    const { mode } = await file.stat()
-    const text = await readAtMost(file, longestConfig)
+    const { mode, text } = statSync(path).isFile() ? readFile(path) : await readStream(path)
     if (text === undefined) throw new Error(`it is longer than ${longestConfig} bytes`)
     if (process.platform !== 'win32' && (mode & 0o044) !== 0) {
       warn(`${path} can be read by others (mode ${(mode & 0o777).toString(8)}): chmod 600 ${path}`)
@@ -51,12 +49,39 @@ export async function readSecretFile(path: string, warn: (message: string) => vo
             ? 'it is a directory'
             : message
     throw new TunnelError('CONFIG_UNREADABLE', `cannot read ${path}: ${reason}`, { cause })
-  } finally {
-    await file?.close()
   }
 }
 
-/** The file's text; undefined if it is longer than `limit` bytes. A device or a pipe has no size to ask for. */
+interface SecretText {
+  readonly mode: number
+  /** Undefined if it is longer than {@link longestConfig}. */
+  readonly text: string | undefined
+}
+
+/** At once: going through Node's thread pool takes a start longer than the file does. */
+function readFile(path: string): SecretText {
+  const file = openSync(path, 'r')
+  try {
+    const { mode, size } = fstatSync(file)
+    return { mode, text: size > longestConfig ? undefined : readFileSync(file, 'utf8') }
+  } finally {
+    closeSync(file)
+  }
+}
+
+/** A pipe may keep its reader waiting. */
+async function readStream(path: string): Promise<SecretText> {
+  const { open } = await import('node:fs/promises')
+  const file = await open(path, 'r')
+  try {
+    const { mode } = await file.stat()
+    return { mode, text: await readAtMost(file, longestConfig) }
+  } finally {
+    await file.close()
+  }
+}
+
+/** The text; undefined if it is longer than `limit` bytes. A device or a pipe has no size to ask for. */
 async function readAtMost(file: FileHandle, limit: number): Promise<string | undefined> {
   const chunks: Buffer[] = []
   let length = 0

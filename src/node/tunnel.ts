@@ -2,9 +2,11 @@
 import { EventEmitter, setMaxListeners } from 'node:events'
 import { formatAddress, type IpAddress, sameAddress } from '../core/base/address.js'
 import { encodeKey } from '../core/base/base64.js'
+import { defaultMemoryBytes } from '../core/base/packet-memory.js'
 import type { Config } from '../core/config/config.js'
 import { singleAddresses } from '../core/config/draft.js'
 import { Host } from '../core/host/host.js'
+import { slotSizeFor } from '../core/host/slot-size.js'
 import type { CongestionControlName } from '../core/netstack/congestion-control.js'
 import type { StackLimits } from '../core/netstack/limits.js'
 import type { Timers } from '../core/wireguard/constants.js'
@@ -14,7 +16,7 @@ import { TunnelError } from '../errors.js'
 import type { KeyClaims } from './claims.js'
 import { createClock } from './clock.js'
 import { random } from './crypto/random.js'
-import { type CryptoName, selectCrypto } from './crypto/select.js'
+import { type CryptoName, selectCrypto, withCrypto } from './crypto/select.js'
 import { type DatagramOptions, DatagramSocket } from './datagram.js'
 import type { RemoteInfo } from './datagram-settings.js'
 import type { TunnelConnectOptions } from './dial.js'
@@ -49,7 +51,10 @@ const closeLinger = 2000
 export interface TunnelOptions extends TraceOptions {
   /** Base64; fills a configuration without PrivateKey. */
   privateKey?: string
-  /** `node` (OpenSSL through node:crypto) or `noble` (pure TypeScript); the fastest by default. */
+  /**
+   * `simd` (WebAssembly), `node` (OpenSSL through node:crypto) or `noble` (pure TypeScript); the fastest that this runtime has
+   * by default, and `stats()` says which.
+   */
   crypto?: CryptoName
   /**
    * How TCP decides what a path carries. `bbr`, the default, measures it and holds long and lossy paths; `cubic` fills its
@@ -62,7 +67,7 @@ export interface TunnelOptions extends TraceOptions {
   listenHost?: string
   /** Ends the opening; a tunnel that is open is ended by close(). */
   signal?: AbortSignal
-  /** Size of the packet memory in bytes, 64 MiB by default. */
+  /** Size of the packet memory in bytes, 56 MiB by default. */
   memoryBytes?: number
   /** Bounds of the WireGuard device. */
   deviceLimits?: Partial<DeviceLimits>
@@ -123,7 +128,9 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
     options: TunnelOptions,
     claims: KeyClaims,
   ): Promise<Tunnel> {
-    const crypto = selectCrypto(options.crypto)
+    const mtu = config.interface.mtu ?? defaultMtu
+    const { memoryBytes = defaultMemoryBytes } = options
+    const [crypto, memory] = withCrypto(options.crypto, crypto => crypto.createMemory(memoryBytes, slotSizeFor(mtu)))
     const now = createClock()
     let tunnel: Tunnel | undefined
     let udp: UdpSockets | undefined
@@ -133,10 +140,11 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
     )
     const host = new Host({
       crypto,
+      memory,
       random,
       privateKey,
       addresses: config.interface.addresses,
-      mtu: config.interface.mtu ?? defaultMtu,
+      mtu,
       now: now(),
       ...(options.memoryBytes !== undefined && { memoryBytes: options.memoryBytes }),
       ...(options.congestion !== undefined && { congestion: options.congestion }),

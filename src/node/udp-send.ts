@@ -19,8 +19,12 @@ export interface Destination {
   readonly address: string
 }
 
+/** Of so many slots the view is kept: those freed last are used first, and to make a view costs 0.2 us of a send's 4. */
+const keptViews = 64
+
 export class Sender {
   readonly #options: SenderOptions
+  readonly #views: Uint8Array[] = []
   #slot = noSlot
   #length = 0
   #destination: Destination | undefined
@@ -65,9 +69,10 @@ export class Sender {
     const slot = this.#slot
     const to = this.#destination
     this.#slot = noSlot
+    const datagram = this.#view(slot, this.#length)
     try {
-      if (to === undefined) socket.send(memory.u8, slot, this.#length, callback)
-      else socket.send(memory.u8, slot, this.#length, to.port, to.address, callback)
+      if (to === undefined) socket.send(datagram, callback)
+      else socket.send(datagram, to.port, to.address, callback)
     } catch (error) {
       memory.free(slot)
       failed(error as NodeJS.ErrnoException)
@@ -76,6 +81,16 @@ export class Sender {
     if (socket.getSendQueueCount() === 0) memory.free(slot)
     else this.#held.push(slot)
     if (callback !== undefined) this.#before.push(this.#held.length)
+  }
+
+  #view(slot: number, length: number): Uint8Array {
+    const { u8, slotSize } = this.#options.memory
+    const index = Math.floor(slot / slotSize)
+    const kept = this.#views[index]
+    if (kept !== undefined && kept.length === length) return kept
+    const view = u8.subarray(slot, slot + length)
+    if (index < keptViews) this.#views[index] = view
+    return view
   }
 
   /** Datagrams leave in order, so with this one all that were held before it have left. */

@@ -91,6 +91,13 @@ function end(socket: RelaySocket): void {
   else socket.write('', error => error ?? socket.end())
 }
 
+/** RST, once a FIN that is on its way has left: net would refuse, never close the socket, and keep the process for ever. */
 function reset(socket: RelaySocket): void {
-  if (!socket.destroyed) socket.resetAndDestroy()
+  if (socket.destroyed) return
+  if (socket.writableEnded && !socket.writableFinished) socket.once('finish', resetNow)
+  else socket.resetAndDestroy()
+}
+
+function resetNow(this: RelaySocket): void {
+  if (!this.destroyed) this.resetAndDestroy()
 }

@@ -27,6 +27,16 @@ describe('a consumer of the tarball', () => {
     expect(await run(process.execPath, [join(folder, 'require.cjs')])).toMatchObject(answer)
   })
 
+  it('gets the next backend where WebAssembly is forbidden, and hears so', installing, async () => {
+    const folder = place(await installed(), 'backend.mjs')
+    const program = join(folder, 'backend.mjs')
+    expect(await run(process.execPath, [program])).toMatchObject({ code: 0, stdout: 'simd simd\n' })
+    expect(await run(process.execPath, ['--jitless', program])).toMatchObject({
+      code: 0,
+      stdout: 'node CRYPTO_UNAVAILABLE\n',
+    })
+  })
+
   it('bundles it with esbuild, and runs the bundle elsewhere', installing, async () => {
     const root = await installed(['esbuild@0.28'])
     const folder = place(root, 'esm.mjs', 'roundtrip.mjs')

@@ -16,19 +16,22 @@ describe('the tarball', () => {
       .map(path => path.replace('package/', ''))
     for (const file of [
       'dist/bin.cjs',
+      'dist/cli/main.cjs',
       'dist/index.js',
       'dist/index.d.ts',
       'dist/index.js.map',
+      'dist/node/crypto/simd/generated/module.js',
       'README.md',
       'LICENSE',
       'docs/errors.md',
+      'vectors/rfc8439-aead.json',
       'examples/deploy.js',
     ])
       expect(files).toContain(file)
     const allowed =
-      /^(dist\/|src\/|docs\/|examples\/|(README|CHANGELOG|CONTRIBUTING|SECURITY)\.md$|LICENSE$|package\.json$)/
+      /^(dist\/|src\/|docs\/|examples\/|vectors\/[\w-]+\.json$|(README|CHANGELOG|CONTRIBUTING|SECURITY)\.md$|LICENSE$|package\.json$)/
     expect(files.filter(file => !allowed.test(file))).toEqual([])
-    expect(files.filter(file => file.endsWith('.node') || file.endsWith('.test.js'))).toEqual([])
+    expect(files.filter(file => /\.(node|wasm)$/.test(file) || file.endsWith('.test.js'))).toEqual([])
   })
 
   it('runs no script on installation, and neither does any package it brings', () => {
@@ -45,6 +48,20 @@ describe('the tarball', () => {
     const modules = join(await installed(), 'node_modules')
     for (const name of Object.keys(manifest.dependencies)) expect(existsSync(join(modules, name))).toBe(true)
     expect(existsSync(join(modules, 'typescript'))).toBe(false)
+  })
+
+  it("passes on the licences of what the command's bundle contains", installing, async () => {
+    const [bundle, licences] = await Promise.all(
+      ['main.cjs', 'LICENSES.txt'].map(async name =>
+        must('tar', ['-xzOf', await packed(), `package/dist/cli/${name}`]),
+      ),
+    )
+    // esbuild names each file that it puts in.
+    const names = [...(bundle as string).matchAll(/^\s*\/\/ .*node_modules\/((?:@[^/]+\/)?[^/]+)/gm)].map(
+      match => match[1],
+    )
+    expect(names).toContain('commander')
+    for (const name of new Set(names)) expect(licences).toMatch(new RegExp(`^${name} \\d`, 'm'))
   })
 
   it('has a command that tells its version', installing, async () => {

@@ -5,6 +5,7 @@ import { selectCrypto } from '../../src/node/crypto/select.js'
 export const backends: [name: string, crypto: Crypto][] = [
   ['noble', selectCrypto('noble')],
   ['node', selectCrypto('node')],
+  ['simd', selectCrypto('simd')],
 ]
 
 export function bytesOf(hex: string): Uint8Array {

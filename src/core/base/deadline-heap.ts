@@ -23,26 +23,72 @@ export interface DeadlineHeap<T extends Deadlined> {
 }
 
 export function createDeadlineHeap<T extends Deadlined>(): DeadlineHeap<T> {
-  const items: T[] = []
+  return new BinaryHeap<T>()
+}
 
-  function place(item: T, index: number): void {
-    items[index] = item
+/** A class, because V8 keeps the properties of an object literal with a getter in a hash table. */
+class BinaryHeap<T extends Deadlined> implements DeadlineHeap<T> {
+  readonly #items: T[] = []
+
+  get size(): number {
+    return this.#items.length
+  }
+
+  set(item: T, deadline: number): void {
+    if (deadline === Infinity) {
+      this.cancel(item)
+      return
+    }
+    const index = item.heapIndex
+    const before = item.deadline
+    item.deadline = deadline
+    if (index < 0) this.#siftUp(item, this.#items.length)
+    else if (deadline < before) this.#siftUp(item, index)
+    else if (deadline > before) this.#siftDown(item, index)
+  }
+
+  cancel(item: T): void {
+    const index = item.heapIndex
+    if (index < 0) return
+    item.heapIndex = -1
+    item.deadline = Infinity
+    const last = this.#items.pop() as T
+    if (last === item) return
+    this.#siftUp(last, index)
+    if (last.heapIndex === index) this.#siftDown(last, index)
+  }
+
+  next(): number {
+    const first = this.#items[0]
+    return first === undefined ? Infinity : first.deadline
+  }
+
+  popDue(now: number): T | undefined {
+    const first = this.#items[0]
+    if (first === undefined || first.deadline > now) return undefined
+    this.cancel(first)
+    return first
+  }
+
+  #place(item: T, index: number): void {
+    this.#items[index] = item
     item.heapIndex = index
   }
 
-  function siftUp(item: T, from: number): void {
+  #siftUp(item: T, from: number): void {
     let index = from
     while (index > 0) {
       const parentIndex = (index - 1) >> 1
-      const parent = items[parentIndex] as T
+      const parent = this.#items[parentIndex] as T
       if (parent.deadline <= item.deadline) break
-      place(parent, index)
+      this.#place(parent, index)
       index = parentIndex
     }
-    place(item, index)
+    this.#place(item, index)
   }
 
-  function siftDown(item: T, from: number): void {
+  #siftDown(item: T, from: number): void {
+    const items = this.#items
     let index = from
     for (;;) {
       let childIndex = 2 * index + 1
@@ -51,46 +97,9 @@ export function createDeadlineHeap<T extends Deadlined>(): DeadlineHeap<T> {
       if (right !== undefined && right.deadline < (items[childIndex] as T).deadline) childIndex++
       const child = items[childIndex] as T
       if (item.deadline <= child.deadline) break
-      place(child, index)
+      this.#place(child, index)
       index = childIndex
     }
-    place(item, index)
-  }
-
-  function remove(item: T): void {
-    const index = item.heapIndex
-    if (index < 0) return
-    item.heapIndex = -1
-    item.deadline = Infinity
-    const last = items.pop() as T
-    if (last === item) return
-    siftUp(last, index)
-    if (last.heapIndex === index) siftDown(last, index)
-  }
-
-  return {
-    get size() {
-      return items.length
-    },
-    set(item, deadline) {
-      if (deadline === Infinity) {
-        remove(item)
-        return
-      }
-      const index = item.heapIndex
-      const before = item.deadline
-      item.deadline = deadline
-      if (index < 0) siftUp(item, items.length)
-      else if (deadline < before) siftUp(item, index)
-      else if (deadline > before) siftDown(item, index)
-    },
-    cancel: remove,
-    next: () => (items[0] === undefined ? Infinity : items[0].deadline),
-    popDue(now) {
-      const first = items[0]
-      if (first === undefined || first.deadline > now) return undefined
-      remove(first)
-      return first
-    },
+    this.#place(item, index)
   }
 }

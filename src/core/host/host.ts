@@ -36,7 +36,9 @@ export interface HostOptions {
   readonly sink: HostSink
   /** Monotonic milliseconds at the start. */
   readonly now: number
-  /** Size of the packet memory, 64 MiB by default. */
+  /** Packet memory that `crypto` made, with slots by slot-size.ts; by default the host has it make its own. */
+  readonly memory?: PacketMemory
+  /** Size of the host's own packet memory, 56 MiB by default. */
   readonly memoryBytes?: number
   /** Of TCP connections: by name, or one of the caller's own. BBR by default. */
   readonly congestion?: CongestionControlName | CongestionControlFactory
@@ -57,7 +59,8 @@ export class Host {
   constructor(options: HostOptions) {
     const { crypto, random, sink } = options
     this.#now = options.now
-    this.memory = crypto.createMemory(options.memoryBytes ?? defaultMemoryBytes, slotSizeFor(options.mtu))
+    this.memory =
+      options.memory ?? crypto.createMemory(options.memoryBytes ?? defaultMemoryBytes, slotSizeFor(options.mtu))
     this.device = new Device({
       crypto,
       memory: this.memory,

@@ -3,16 +3,21 @@
 import type { PacketMemory } from '../base/packet-memory.js'
 
 /** The arrays a sum is taken over; a {@link PacketMemory} is one. Both cover the same buffer from its first byte. */
-export type SummedMemory = Pick<PacketMemory, 'u8' | 'u32'>
+export type SummedMemory = Pick<PacketMemory, 'u8' | 'u32' | 'onesSum'>
 
 const littleEndian = new Uint8Array(new Uint32Array([1]).buffer)[0] === 1
 
 /** One's complement sum of `u8[offset … offset + length)` as big-endian 16-bit words, an odd last byte padded with zero; folded. */
 export function onesSum(memory: SummedMemory, offset: number, length: number): number {
+  const own = memory.onesSum
+  return own === undefined ? sumOf(memory, offset, length) : own(offset, length)
+}
+
+function sumOf(memory: SummedMemory, offset: number, length: number): number {
   const u8 = memory.u8
   // A sum that starts at an odd address is the byte-swapped sum of its rest (RFC 1071, 2(B)) plus the first byte.
   if ((offset & 1) !== 0 && length > 0) {
-    return foldSum(((u8[offset] as number) << 8) + swap(onesSum(memory, offset + 1, length - 1)))
+    return foldSum(((u8[offset] as number) << 8) + swap(sumOf(memory, offset + 1, length - 1)))
   }
   const sum = littleEndian ? lanes(memory, offset, length) : bytes(u8, offset, length)
   return littleEndian ? swap(foldSum(sum)) : foldSum(sum)

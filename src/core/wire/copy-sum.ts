@@ -1,5 +1,8 @@
-// Copies payload to packet memory and takes its Internet checksum on the way: one pass over the bytes, and no view.
+// Copies payload to packet memory and takes its Internet checksum: a little in one pass over the bytes, as a view costs 40 ns.
 import { foldSum, onesSum, type SummedMemory } from './checksum.js'
+
+/** From so many bytes on, a copy by way of a view and a sum of its own take less time. */
+const viewLength = 256
 
 const littleEndian = new Uint8Array(new Uint32Array([1]).buffer)[0] === 1
 
@@ -8,6 +11,10 @@ const littleEndian = new Uint8Array(new Uint32Array([1]).buffer)[0] === 1
  * {@link onesSum} would. The two are different memories.
  */
 export function copySum(source: SummedMemory, from: number, target: SummedMemory, to: number, length: number): number {
+  if (length >= viewLength) {
+    target.u8.set(source.u8.subarray(from, from + length), to)
+    return onesSum(target, to, length)
+  }
   if (!littleEndian || (to & 3) !== 0) {
     const bytes = source.u8
     const into = target.u8

@@ -4,6 +4,8 @@ import { createProgram } from '../../../src/cli/main.js'
 
 const up = vi.hoisted(() => vi.fn(async () => {}))
 const nc = vi.hoisted(() => vi.fn(async () => 0))
+const bench = vi.hoisted(() => vi.fn(async () => true))
+vi.mock('../../../src/app/bench.js', () => ({ bench }))
 vi.mock('../../../src/app/up.js', () => ({ up }))
 vi.mock('../../../src/app/nc.js', () => ({ nc }))
 
@@ -37,6 +39,7 @@ async function run(...argv: string[]): Promise<{ code: number | undefined; said:
 beforeEach(() => {
   up.mockClear()
   nc.mockClear()
+  bench.mockClear()
 })
 
 describe('tunless up', () => {
@@ -118,6 +121,38 @@ describe('tunless nc', () => {
   it('returns the exit code of its connection', async () => {
     nc.mockResolvedValueOnce(1)
     expect((await run('nc', 'web1', '22')).code).toBe(1)
+  })
+})
+
+describe('tunless bench', () => {
+  it('takes what it is given', async () => {
+    const given = ['--quick', '--json', '--only', 'aead,macro/up/', '--only', 'floor', '--compare', 'base.json']
+    expect((await run('bench', ...given, '--tolerance', '7.5%')).code).toBe(0)
+    const only = ['aead', 'macro/up', 'floor']
+    const options = { effort: 'quick', json: true, only, compare: 'base.json', tolerance: 7.5 }
+    expect(bench).toHaveBeenCalledExactlyOnceWith(options)
+  })
+
+  it('runs everything, and compares with nothing, by default', async () => {
+    await run('bench')
+    expect(bench).toHaveBeenCalledExactlyOnceWith({ effort: 'short' })
+  })
+
+  it('returns 1 where something became worse', async () => {
+    bench.mockResolvedValueOnce(false)
+    expect((await run('bench', '--compare', 'base.json')).code).toBe(1)
+  })
+
+  it.each([
+    [['bench', '--tolerance', 'much'], /write a percentage/],
+    [['bench', '--tolerance', '-5'], /write a percentage/],
+    [['bench', '--only', 'aead,,floor'], /write ids/],
+    [['bench', 'aead'], /too many arguments/],
+  ])('refuses %j', async (argv, message) => {
+    const { code, said } = await run(...argv)
+    expect(code).toBe(2)
+    expect(said).toMatch(message)
+    expect(bench).not.toHaveBeenCalled()
   })
 })
 

@@ -1,4 +1,6 @@
 // The relay over streams whose every step a test decides; socks5-server.test.ts has it over real sockets.
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { Duplex } from 'node:stream'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { relay } from '../../../src/proxy/relay.js'
@@ -9,6 +11,8 @@ class Side extends Duplex {
   reset = false
   /** Writes wait here while it is set to an array. */
   waiting: (() => void)[] | undefined
+  /** The end waits here while it is set to an array. */
+  ending: (() => void)[] | undefined
 
   constructor() {
     super({ allowHalfOpen: true, highWaterMark: 4 })
@@ -28,7 +32,8 @@ class Side extends Duplex {
 
   override _final(callback: () => void): void {
     this.told += '.'
-    callback()
+    if (this.ending === undefined) callback()
+    else this.ending.push(callback)
   }
 
   resetAndDestroy(): void {
@@ -128,6 +133,34 @@ describe('a relay', () => {
     await settle()
     expect(far.reset).toBe(true)
     expect(results).toMatchObject([{ message: 'the connection was cut' }])
+  })
+
+  it('resets a side whose FIN is on its way only when that has left', async () => {
+    start()
+    far.ending = []
+    near.say(null)
+    await settle()
+    near.destroy(new Error('cut'))
+    await settle()
+    expect([far.told, far.reset, far.destroyed]).toEqual(['.', false, false])
+    far.ending.shift()?.()
+    await settle()
+    expect([far.reset, far.destroyed]).toEqual([true, true])
+  })
+
+  it('leaves no system socket behind when a reset follows an end', async () => {
+    const server = createServer({ allowHalfOpen: true }).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const client = connect({ ...(server.address() as AddressInfo), host: '127.0.0.1' }).on('error', () => {})
+    const [accepted] = (await once(server, 'connection')) as [Socket]
+    relay(near, accepted, traffic, error => results.push(error))
+    accepted.once('finish', () => results.push(undefined))
+    near.say(null)
+    near.once('end', () => near.destroy(new Error('cut')))
+    await Promise.all([once(client, 'close'), once(accepted, 'close')])
+    expect(results).toMatchObject([undefined, { message: 'cut' }])
+    server.close()
+    await once(server, 'close')
   })
 
   it('sees what happened before it began', async () => {

@@ -1,4 +1,4 @@
-// Keys and configurations that the processes of the flood benchmark share by their arguments.
+// Keys and configurations of two ends, for the benchmarks that open tunnels of their own.
 import { generateKeyPairSync } from 'node:crypto'
 
 export function createKeys() {
@@ -12,7 +12,7 @@ export function serverConf(server, client) {
   return `[Interface]\nPrivateKey = ${server.privateKey}\nAddress = 10.9.0.1/32\n[Peer]\nPublicKey = ${client.publicKey}\nAllowedIPs = 10.9.0.2/32\n`
 }
 
-/** The side under the flood: 10.9.0.2. */
+/** The near side: 10.9.0.2, calls that port of loopback. */
 export function clientConf(server, client, port) {
   return `[Interface]\nPrivateKey = ${client.privateKey}\nAddress = 10.9.0.2/32\n[Peer]\nPublicKey = ${server.publicKey}\nAllowedIPs = 10.9.0.1/32\nEndpoint = 127.0.0.1:${port}\n`
 }
