@@ -1,6 +1,5 @@
 // `tunless up`: opens a tunnel, listens for what goes into it, and stays until a signal.
 import { longestConfig } from '../core/config/lines.js'
-import { TunnelError } from '../errors.js'
 import { openTunnel } from '../node/open.js'
 import type { TraceOptions } from '../node/trace.js'
 import type { Ready, Tunnel } from '../node/tunnel.js'
@@ -19,6 +18,7 @@ import { aborted, stopAt } from './stop.js'
 import { uapiOf } from './uapi.js'
 import { serveUapi, type UapiSocket, uapiPath } from './uapi-socket.js'
 import { tellWhileWaiting } from './waiting.js'
+import { tunnelEnded, watchTunnel } from './watch.js'
 import { keepYoungHeapSmall } from './young-heap.js'
 
 export interface UpOptions extends ConfOptions, OpenOptions, TraceOptions {
@@ -64,7 +64,7 @@ export async function up(options: UpOptions): Promise<void> {
     })
     // Only now: while another process has the key, the file may be its.
     if (options.readyFile !== undefined) clearReadyFile(options.readyFile)
-    watch(tunnel, log)
+    watchTunnel(tunnel, log)
     const uapi = await startUapi(options, tunnel, log)
     if (uapi !== undefined) {
       sockets.push(uapi)
@@ -74,7 +74,7 @@ export async function up(options: UpOptions): Promise<void> {
     const ready = await tellWhileWaiting(tunnel.ready({ timeout: options.timeout, signal }), tunnel, log)
     announce(tunnel, ready, listeners, log)
     if (options.readyFile !== undefined) writeReadyFile(options.readyFile, reportOf(tunnel, ready, listeners))
-    await Promise.race([aborted(signal), ended(tunnel)])
+    await Promise.race([aborted(signal), tunnelEnded(tunnel)])
   } catch (error) {
     if (!signal.aborted) throw error
   } finally {
@@ -83,21 +83,6 @@ export async function up(options: UpOptions): Promise<void> {
     await Promise.all([...[...listeners, ...sockets].map(each => each.close()), tunnel?.close()])
   }
   log.info(`${(signal.reason as Error).message}, the tunnel is closed`)
-}
-
-function watch(tunnel: Tunnel, log: Log): void {
-  tunnel.on('warning', log.warn)
-  const silent = new Set<string>()
-  tunnel.on('silent', peer => {
-    silent.add(peer.publicKey)
-    const { rtt: _, ...known } = peer
-    log.info(`${describeReady({ peer: known }, tunnel.port)} does not answer any more; calling it`)
-  })
-  tunnel.on('handshake', peer => {
-    const said = describeReady({ peer }, tunnel.port)
-    if (silent.delete(peer.publicKey)) log.info(`${said}, answers again`)
-    else log.debug(`handshake with ${said}`)
-  })
 }
 
 async function startUapi({ name, uapi }: UpOptions, tunnel: Tunnel, log: Log): Promise<UapiSocket | undefined> {
@@ -158,10 +143,4 @@ function reportOf(tunnel: Tunnel, { peer }: Ready, listeners: readonly Listener[
     }),
     listeners: listeners.map(listener => listener.report),
   }
-}
-
-function ended(tunnel: Tunnel): Promise<never> {
-  return new Promise((_resolve, reject) => {
-    tunnel.once('close', () => reject(new TunnelError('TUNNEL_CLOSED', 'the tunnel was closed: start it again')))
-  })
 }
