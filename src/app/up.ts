@@ -3,39 +3,27 @@ import { longestConfig } from '../core/config/lines.js'
 import { openTunnel } from '../node/open.js'
 import type { TraceOptions } from '../node/trace.js'
 import type { Ready, Tunnel } from '../node/tunnel.js'
-import { createDialer, type Dialer, formatTarget, type Target } from '../proxy/dialer.js'
-import { startForward } from '../proxy/forward.js'
-import { isLoopback } from '../proxy/listener.js'
-import { startSocks5 } from '../proxy/socks5-server.js'
+import { createDialer } from '../proxy/dialer.js'
 import { type ConfOptions, readConf } from './conf.js'
 import { describeReady } from './describe.js'
-import { createDialLog } from './dial-log.js'
 import { createLog, type Log, type LogLevel } from './log.js'
 import { type OpenOptions, openOptions } from './open-options.js'
-import { clearReadyFile, type ListenerReport, type ReadyReport, removeReadyFile, writeReadyFile } from './ready-file.js'
+import { clearReadyFile, type ReadyReport, removeReadyFile, writeReadyFile } from './ready-file.js'
 import { readStdin } from './stdin.js'
 import { aborted, stopAt } from './stop.js'
 import { uapiOf } from './uapi.js'
 import { serveUapi, type UapiSocket, uapiPath } from './uapi-socket.js'
 import { tellWhileWaiting } from './waiting.js'
 import { tunnelEnded, watchTunnel } from './watch.js'
+import { openWaysIn, tellWaysIn, type WayIn, type WaysInOptions } from './ways-in.js'
 import { keepYoungHeapSmall } from './young-heap.js'
 
-export interface UpOptions extends ConfOptions, OpenOptions, TraceOptions {
-  /** For the first handshake, and apart for each dial, ms; 0 waits without end. */
-  readonly timeout: number
+export interface UpOptions extends ConfOptions, OpenOptions, TraceOptions, WaysInOptions {
   readonly level: LogLevel
-  readonly socks?: { readonly host: string; readonly port: number }
-  readonly forwards: readonly { readonly host: string; readonly port: number; readonly target: Target }[]
   readonly readyFile?: string
   /** The interface's name for wg(8), or the path of a socket of one's own. */
   readonly name?: string
   readonly uapi?: string
-}
-
-interface Listener {
-  readonly report: ListenerReport
-  close(): Promise<void>
 }
 
 /** Resolves after a signal, once everything is closed. Rejects with the TunnelError that says why it cannot come up. */
@@ -53,7 +41,7 @@ export async function up(options: UpOptions): Promise<void> {
   const stop = stopAt(['SIGINT', 'SIGTERM', 'SIGHUP'])
   const { signal } = stop
   let tunnel: Tunnel | undefined
-  const listeners: Listener[] = []
+  const listeners: WayIn[] = []
   const sockets: UapiSocket[] = []
   try {
     tunnel = await openTunnel(config, {
@@ -70,7 +58,8 @@ export async function up(options: UpOptions): Promise<void> {
       sockets.push(uapi)
       void uapi.removed.then(() => stop.end(`${uapi.path} was removed`))
     }
-    await listen(options, tunnel, log, listeners)
+    const dial = createDialer(target => (tunnel as Tunnel).connect({ ...target, timeout: options.timeout }))
+    await openWaysIn(options, { dial, tunnel }, log, listeners)
     const ready = await tellWhileWaiting(tunnel.ready({ timeout: options.timeout, signal }), tunnel, log)
     announce(tunnel, ready, listeners, log)
     if (options.readyFile !== undefined) writeReadyFile(options.readyFile, reportOf(tunnel, ready, listeners))
@@ -93,41 +82,14 @@ async function startUapi({ name, uapi }: UpOptions, tunnel: Tunnel, log: Log): P
   return socket
 }
 
-async function listen(options: UpOptions, tunnel: Tunnel, log: Log, listeners: Listener[]): Promise<void> {
-  const { socks, forwards, timeout } = options
-  const dial: Dialer = createDialer(target => tunnel.connect({ ...target, timeout }))
-  const onError = createDialLog(log, timeout)
-  // A name that nobody knows is better said now than to each client.
-  for (const { target } of forwards) tunnel.lookup(target.host)
-  if (socks !== undefined) {
-    const server = await startSocks5({ ...socks, dial, onError })
-    listeners.push({ report: { type: 'socks5', ...server.address }, close: () => server.close() })
-  }
-  for (const forward of forwards) {
-    if (!isLoopback(forward.host)) {
-      log.warn(
-        `-L on ${formatTarget(forward)}: whoever reaches this host can reach ${formatTarget(forward.target)} through it`,
-      )
-    }
-    const server = await startForward({ ...forward, dial, onError })
-    listeners.push({
-      report: { type: 'forward', ...server.address, target: forward.target },
-      close: () => server.close(),
-    })
-  }
-}
-
-function announce(tunnel: Tunnel, ready: Ready, listeners: readonly Listener[], log: Log): void {
+function announce(tunnel: Tunnel, ready: Ready, listeners: readonly WayIn[], log: Log): void {
   const isEmpty = ready.peer === undefined && tunnel.peers().length === 0
   const said = isEmpty ? `it has no peers yet; UDP port ${tunnel.port}` : describeReady(ready, tunnel.port)
   log.info(`the tunnel stands: ${said}`)
-  for (const { report } of listeners) {
-    if (report.type === 'socks5') log.info(`SOCKS5 proxy on ${formatTarget(report)}`)
-    else log.info(`${formatTarget(report)} leads to ${formatTarget(report.target)}`)
-  }
+  tellWaysIn(listeners, log)
 }
 
-function reportOf(tunnel: Tunnel, { peer }: Ready, listeners: readonly Listener[]): ReadyReport {
+function reportOf(tunnel: Tunnel, { peer }: Ready, listeners: readonly WayIn[]): ReadyReport {
   return {
     pid: process.pid,
     publicKey: tunnel.publicKey,
