@@ -83,8 +83,12 @@ export const errorCodes = {
     means: 'No interface or tunnel of that name or path answers.',
     remedy: 'Run `tunless show` without a name: it lists those that do.',
   },
+  TUNNEL_NOT_STOPPED: {
+    means: 'The process that runs the tunnel does not end it for others, or did not end in time.',
+    remedy: 'End that process, which the message names.',
+  },
   READY_FILE_FAILED: {
-    means: 'The file of --ready-file cannot be written.',
+    means: 'The file of --ready-file or --pid-file cannot be written.',
     remedy: 'Check its directory.',
   },
 } as const

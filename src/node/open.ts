@@ -37,6 +37,11 @@ export async function openTunnel(source: ConfigSource, options: TunnelOptions = 
     claimKey(key, {
       dial: async (host, port, dialing) => dialFor(await opened, host, port, dialing),
       status: () => (tunnel === undefined ? {} : statusOf(tunnel)),
+      stop: () => {
+        const stop = tunnel && stops.get(tunnel)
+        stop?.()
+        return stop !== undefined
+      },
     })
   const claim = await claimFor(publicKey)
   if (claim.warning !== undefined) warnings.push(claim.warning)
@@ -78,14 +83,25 @@ function choosePrivateKey(config: Config, given: string | undefined): Uint8Array
   )
 }
 
-/** What another process of this user may see: no keys but public ones. */
-function statusOf(tunnel: Tunnel): Record<string, unknown> {
+const stops = new WeakMap<Tunnel, () => void>()
+
+/** @internal Lets another process of this user end the tunnel by calling `stop`; without it, that is its own process's alone to do. */
+export function allowStop(tunnel: Tunnel, stop: () => void): void {
+  stops.set(tunnel, stop)
+}
+
+/** @internal What another process of this user may see: no keys but public ones. */
+export function statusOf(tunnel: Tunnel): Record<string, unknown> {
   const { name } = tunnel.config.interface
+  const { stack, device } = tunnel.stats()
   return {
     ...(name !== undefined && { name }),
     publicKey: tunnel.publicKey,
     port: tunnel.port,
+    stoppable: stops.has(tunnel),
     peers: tunnel.peers(),
+    retransmits: stack.tcpRetransmits,
+    handshakes: device.sessions,
   }
 }
 

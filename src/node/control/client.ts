@@ -22,6 +22,8 @@ export interface TunnelStatus {
   /** Base64. */
   readonly publicKey: string
   readonly port: number
+  /** Whether `tunless down` ends it. */
+  readonly stoppable: boolean
   readonly peers: readonly {
     readonly publicKey: string
     readonly hasPresharedKey: boolean
@@ -60,9 +62,30 @@ export async function joinTunnel(
   surroundings: Surroundings = here,
 ): Promise<JoinedTunnel | undefined> {
   for (const directory of findDirectories(surroundings)) {
-    const path = join(directory, keyName(publicKey))
-    const joined = await joinAt(path)
+    const joined = await joinAt(join(directory, keyName(publicKey)))
     if (joined !== undefined) return joined
+  }
+  return undefined
+}
+
+/**
+ * Asks the process that runs a tunnel with this key to end; undefined if none does. Resolves once it asked for the end, with
+ * `ended` to wait for. Rejects with TUNNEL_NOT_STOPPED where that process does not do so for others, or CONTROL_DIRECTORY_UNSAFE.
+ */
+export async function stopTunnel(
+  publicKey: Uint8Array,
+  surroundings: Surroundings = here,
+): Promise<{ readonly pid: number; readonly ended: Promise<void> } | undefined> {
+  for (const directory of findDirectories(surroundings)) {
+    try {
+      const path = join(directory, keyName(publicKey))
+      const { socket, reply } = await ask(path, { op: 'stop' }, AbortSignal.timeout(answerTimeout))
+      const ended = new Promise<void>(resolve => socket.once('close', () => resolve()))
+      socket.on('end', () => socket.destroy()).resume()
+      return { pid: Number(reply.pid), ended }
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'TUNNEL_CLOSED') throw error
+    }
   }
   return undefined
 }
@@ -89,7 +112,14 @@ async function statusAt(path: string): Promise<TunnelStatus | undefined> {
 }
 
 /** Undefined for the reply of a version that says less. */
-function readStatus({ pid, name, publicKey, port, peers }: Record<string, unknown>): TunnelStatus | undefined {
+function readStatus({
+  pid,
+  name,
+  publicKey,
+  port,
+  stoppable,
+  peers,
+}: Record<string, unknown>): TunnelStatus | undefined {
   if (typeof pid !== 'number' || typeof publicKey !== 'string' || typeof port !== 'number') return undefined
   if (!Array.isArray(peers)) return undefined
   return {
@@ -97,6 +127,7 @@ function readStatus({ pid, name, publicKey, port, peers }: Record<string, unknow
     ...(typeof name === 'string' && { name }),
     publicKey,
     port,
+    stoppable: stoppable === true,
     peers: peers.map(peer => ({
       publicKey: String(peer.publicKey),
       hasPresharedKey: peer.hasPresharedKey === true,
@@ -110,7 +141,8 @@ function readStatus({ pid, name, publicKey, port, peers }: Record<string, unknow
   }
 }
 
-async function joinAt(path: string): Promise<JoinedTunnel | undefined> {
+/** Joins at a control socket's path; undefined if nobody listens there. */
+export async function joinAt(path: string): Promise<JoinedTunnel | undefined> {
   let joined: Asked
   try {
     joined = await ask(path, { op: 'join' }, AbortSignal.timeout(answerTimeout))

@@ -5,7 +5,12 @@ import { errorCodes, TunnelError, type TunnelErrorCode } from '../../errors.js'
 
 export type Request =
   /** Stays open: a lease, see lease.ts. The reply has its name as `lease`. */
-  { readonly op: 'join' } | { readonly op: 'status' } | DialRequest
+  { readonly op: 'join' } | { readonly op: 'status' } | StopRequest | DialRequest
+
+/** Ends the tunnel and its process. After the reply the connection stays open until that process has ended. */
+export interface StopRequest {
+  readonly op: 'stop'
+}
 
 export interface DialRequest {
   readonly op: 'dial'
@@ -36,7 +41,7 @@ export function parseRequest(line: string): Request | undefined {
   const fields = parseObject(line)
   if (fields === undefined) return undefined
   const { op, host, port, timeout, lease, dial } = fields
-  if (op === 'join' || op === 'status') return { op }
+  if (op === 'join' || op === 'status' || op === 'stop') return { op }
   if (op !== 'dial' || typeof host !== 'string' || host === '' || host.length > 255) return undefined
   if (typeof port !== 'number' || !Number.isInteger(port) || port < 1 || port > 65535) return undefined
   if (timeout !== undefined && !(typeof timeout === 'number' && timeout >= 0 && timeout < 2 ** 31)) return undefined

@@ -1,5 +1,6 @@
 // The side of the control socket that runs the tunnel: answers requests and carries the connections of those who joined.
 import { randomBytes } from 'node:crypto'
+import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { Lease } from './lease.js'
 import { type DialRequest, longestRequest, parseRequest, type Reply, readLine, refusal, writeLine } from './protocol.js'
@@ -18,6 +19,8 @@ export interface ControlHandlers {
   dial(host: string, port: number, options: ControlDialOptions): Promise<Duplex>
   /** Plain data for `status`. */
   status(): Record<string, unknown>
+  /** Ends the tunnel and its process; false, and nothing happens, where that is not for others to do. */
+  stop?(): boolean
 }
 
 export interface ControlLimits {
@@ -55,9 +58,11 @@ export class ControlServer {
     while (this.#joined > 0) await new Promise<void>(resolve => this.#waiting.add(resolve))
   }
 
-  /** Breaks off every client. */
-  close(): void {
-    for (const client of this.#clients) client.destroy()
+  /** Breaks off every client, and resolves when they are closed. Who asked to stop the process stays: its end is the answer. */
+  async close(): Promise<void> {
+    const clients = [...this.#clients]
+    for (const client of clients) client.destroy()
+    await Promise.all(clients.map(closed))
   }
 
   /** Serves one client until it is gone. The stream must keep its writable side open after a read end (`allowHalfOpen`). */
@@ -82,11 +87,24 @@ export class ControlServer {
       })
     } else if (request.op === 'status') {
       finish(stream, { ...this.#handlers.status(), ok: true, pid: process.pid })
+    } else if (request.op === 'stop') {
+      this.#stop(stream)
     } else if (request.op === 'join') {
       await this.#hold(() => this.#keep(stream))
     } else {
       await this.#hold(() => this.#dial(stream, request))
     }
+  }
+
+  #stop(stream: Duplex): void {
+    if (this.#handlers.stop?.() !== true) {
+      const message = `process ${process.pid} runs it as a part of something else: end that`
+      finish(stream, { ok: false, code: 'TUNNEL_NOT_STOPPED', message })
+      return
+    }
+    this.#clients.delete(stream)
+    writeLine(stream, { ok: true, pid: process.pid })
+    ;(stream as Partial<Socket>).unref?.()
   }
 
   async #hold(serve: () => Promise<void>): Promise<void> {
@@ -180,7 +198,7 @@ function finish(stream: Duplex, reply: Reply): void {
 
 function closed(stream: Duplex): Promise<void> {
   return new Promise(resolve => {
-    if (stream.destroyed) resolve()
+    if (stream.closed) resolve()
     else stream.once('close', () => resolve())
   })
 }
