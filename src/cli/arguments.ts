@@ -25,6 +25,18 @@ export function readDuration(text: string): number {
   return duration
 }
 
+/** How many: a whole number above 0. */
+export function readCount(text: string): number {
+  const count = Number(text)
+  if (/^\d{1,9}$/.test(text) && count > 0) return count
+  throw new InvalidArgumentError(`'${printable(text)}' is not a count: write a whole number from 1 up`)
+}
+
+/** Collects an option that may be repeated. */
+export function collectText(text: string, previous: readonly string[] = []): string[] {
+  return [...previous, text]
+}
+
 /** A port in decimal, `least` to 65535. */
 function readPort(text: string, least = 1): number {
   const port = Number(text)

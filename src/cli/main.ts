@@ -11,6 +11,7 @@ import { addGenpsk } from './genpsk.js'
 import { addInit } from './init.js'
 import { addNc } from './nc.js'
 import { addPubkey } from './pubkey.js'
+import { addServe } from './serve.js'
 import { addShow } from './show.js'
 import { addUp } from './up.js'
 
@@ -69,7 +70,8 @@ export function createProgram(finish: Finish): Command {
       outputError: (text, write) => write(`tunless: ${plainly(text)} (USAGE)\n`),
     })
     .addHelpText('after', footer)
-  for (const add of [addUp, addNc, addShow, addInit, addGenkey, addPubkey, addGenpsk, addDemo]) add(program, finish)
+  for (const add of [addUp, addServe, addNc, addShow, addInit, addGenkey, addPubkey, addGenpsk, addDemo])
+    add(program, finish)
   for (const command of [program, ...program.commands])
     command.showHelpAfterError(`tunless: see ${fullName(command)} --help`)
   return program

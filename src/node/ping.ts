@@ -15,6 +15,8 @@ export interface PingOptions {
   /** ms. */
   timeout?: number
   signal?: AbortSignal
+  /** Never in fragments: EMSGSIZE if it does not fit in one packet of the tunnel's MTU. */
+  whole?: boolean
 }
 
 export interface PingResult {
@@ -27,7 +29,7 @@ export interface PingResult {
 }
 
 export function ping(port: StackPort, host: string, options: PingOptions): Promise<PingResult> {
-  const { signal, timeout = defaultPingTimeout, size = 56 } = options
+  const { signal, timeout = defaultPingTimeout, size = 56, whole = false } = options
   check('timeout', timeout, Number.MIN_VALUE, maxTimeout)
   check('size', size, 0, maxSize)
   return new Promise((resolve, reject) => {
@@ -39,7 +41,7 @@ export function ping(port: StackPort, host: string, options: PingOptions): Promi
     }
     const echo = port.stack.ping(
       address,
-      { size, timeout },
+      { size, timeout, whole },
       result => {
         signal?.removeEventListener('abort', onAbort)
         if ('error' in result) reject(pingError(result.error, address))

@@ -1,6 +1,6 @@
 // The tunnel as a Node program sees it: a host without a kernel, its UDP sockets, names and readiness.
 import { EventEmitter, setMaxListeners } from 'node:events'
-import { formatAddress, type IpAddress, sameAddress } from '../core/base/address.js'
+import { formatAddress, type IpAddress, parseAddress, sameAddress } from '../core/base/address.js'
 import { encodeKey } from '../core/base/base64.js'
 import type { Config } from '../core/config/config.js'
 import { singleAddresses } from '../core/config/draft.js'
@@ -19,6 +19,7 @@ import { type DatagramOptions, DatagramSocket } from './datagram.js'
 import type { RemoteInfo } from './datagram-settings.js'
 import type { TunnelConnectOptions } from './dial.js'
 import { type EndpointEnvironment, systemResolver } from './endpoints.js'
+import { type ForwarderHandlers, type ForwarderOptions, openForwarder, type TunnelForwarder } from './forwarder.js'
 import { LiveChanges } from './live-changes.js'
 import { createLoop, type Loop } from './loop.js'
 import { createNames } from './names.js'
@@ -466,6 +467,29 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
     this.#mustBeOpen()
     const socket = new DatagramSocket(this.#port, options)
     return onMessage === undefined ? socket : socket.on('message', onMessage)
+  }
+
+  /**
+   * Answers for whole prefixes: each connection, UDP flow and ping of a peer to an address in them, but this tunnel's own, is handed
+   * to its handler, and the peer hears nothing before that has decided. Throws USAGE for a prefix that is none.
+   */
+  createForwarder(options: ForwarderOptions, handlers: ForwarderHandlers): TunnelForwarder {
+    this.#mustBeOpen()
+    const peerOf = (path: number) => this.#identityOf(this.#host.device.peerById(path))
+    return openForwarder({ port: this.#port, stack: this.#host.stack, peerOf }, options, handlers)
+  }
+
+  /** The peer whose AllowedIPs cover the address, if there is one. Throws USAGE for what is no address. */
+  peerFor(address: string): { readonly name?: string; readonly publicKey: string } | undefined {
+    const bytes = parseAddress(address)
+    if (bytes === undefined) throw new TunnelError('USAGE', `${JSON.stringify(address)} is not an address`)
+    return this.#identityOf(this.#host.device.route(bytes, 0, bytes.length as 4 | 16))
+  }
+
+  #identityOf(peer: Peer | undefined): { name?: string; publicKey: string } | undefined {
+    if (peer === undefined) return undefined
+    const name = this.#book.get(peer)?.name
+    return { ...(name !== undefined && { name }), publicKey: encodeKey(peer.publicKey) }
   }
 
   /** One ICMP echo. Rejects with Node's codes (ETIMEDOUT, EHOSTUNREACH) or UNKNOWN_HOST. */
