@@ -3,6 +3,7 @@ import { accessSync, constants, readFileSync, renameSync, rmSync, writeFileSync 
 import { dirname } from 'node:path'
 import { TunnelError } from '../errors.js'
 import type { Target } from '../proxy/dialer.js'
+import type { ListenAt, LocalPath } from '../proxy/listener.js'
 
 /** Its content, as JSON. Documented in docs/configuration.md. */
 export interface ReadyReport {
@@ -24,9 +25,12 @@ export interface ReadyReport {
   readonly listeners: readonly ListenerReport[]
 }
 
+/** A local address has host and port, a unix socket its path. */
 export type ListenerReport =
-  | { readonly type: 'socks5'; readonly host: string; readonly port: number }
-  | { readonly type: 'forward'; readonly host: string; readonly port: number; readonly target: Target }
+  | (ListenAt & { readonly type: 'proxy' })
+  | (ListenAt & { readonly type: 'forward'; readonly target: Target; readonly protocol?: 'udp' })
+  /** On the tunnel's addresses; `::` is all of them. Its target is on this host. */
+  | { readonly type: 'reverse'; readonly host: string; readonly port: number; readonly target: Target | LocalPath }
 
 /**
  * Removes what an earlier run left, so that who waits for the file waits for this one. Throws READY_FILE_FAILED, also where it

@@ -32,7 +32,7 @@ describe('up', () => {
         rtt: expect.any(Number),
       },
       listeners: [
-        { type: 'socks5', host: '127.0.0.1', port: expect.any(Number) },
+        { type: 'proxy', host: '127.0.0.1', port: expect.any(Number) },
         { type: 'forward', host: '127.0.0.1', port: expect.any(Number), target: { host: 'gateway', port: 7 } },
       ],
     })
@@ -42,7 +42,7 @@ describe('up', () => {
       new RegExp(
         [
           `^tunless: the tunnel stands: peer gateway at 127\\.0\\.0\\.1:${gateway.tunnel.port}, round trip \\d+\\.\\d ms`,
-          `tunless: SOCKS5 proxy on 127\\.0\\.0\\.1:${socks.port}`,
+          `tunless: SOCKS5 and HTTP proxy on 127\\.0\\.0\\.1:${socks.port}`,
           `tunless: 127\\.0\\.0\\.1:${forward.port} leads to gateway:7\n$`,
         ].join('\n'),
       ),

@@ -190,7 +190,9 @@ function readSocks(input: Uint8Array): string {
       replies.push(now.reply)
       if (now.state === 'reading') continue
       const reply = Buffer.concat(replies).toString('hex')
-      return now.state === 'refused' ? `refused ${now.reason} ${reply}` : `${JSON.stringify(now.target)} ${reply}`
+      return now.state === 'refused'
+        ? `refused ${now.reason} ${reply}`
+        : `${JSON.stringify(now.state === 'connect' ? now.target : now.source)} ${reply}`
     }
     return `reading ${Buffer.concat(replies).toString('hex')}`
   })

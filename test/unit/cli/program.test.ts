@@ -42,8 +42,35 @@ beforeEach(() => {
 describe('tunless up', () => {
   it('takes what it is given', async () => {
     const { code } = await run(
-      ...['up', '-c', 'a.conf', '-D', '1080', '-L', '1:a:2', '-L', '[::1]:3:b:4', '-6', '-q', '--timeout', '500ms'],
-      ...['--ready-file', 'ready.json', '--private-key-file', 'key', '--congestion', 'cubic'],
+      ...[
+        'up',
+        '-c',
+        'a.conf',
+        '-D',
+        '1080',
+        '-D',
+        'unix:/run/p',
+        '-L',
+        '1:a:2',
+        '-L',
+        '[::1]:3:b:4',
+        '-6',
+        '-q',
+        '--timeout',
+        '500ms',
+      ],
+      ...[
+        '-R',
+        '5:c:6',
+        '--auth-file',
+        'users',
+        '--ready-file',
+        'ready.json',
+        '--private-key-file',
+        'key',
+        '--congestion',
+        'cubic',
+      ],
     )
     expect(code).toBe(0)
     expect(up).toHaveBeenCalledExactlyOnceWith({
@@ -53,18 +80,26 @@ describe('tunless up', () => {
       congestion: 'cubic',
       timeout: 500,
       level: 'quiet',
-      socks: { host: '127.0.0.1', port: 1080 },
+      proxies: [{ host: '127.0.0.1', port: 1080 }, { path: '/run/p' }],
       forwards: [
-        { host: '127.0.0.1', port: 1, target: { host: 'a', port: 2 } },
-        { host: '::1', port: 3, target: { host: 'b', port: 4 } },
+        { at: { host: '127.0.0.1', port: 1 }, target: { host: 'a', port: 2 } },
+        { at: { host: '::1', port: 3 }, target: { host: 'b', port: 4 } },
       ],
+      reverses: [{ at: { port: 5 }, target: { host: 'c', port: 6 } }],
+      authFile: 'users',
       readyFile: 'ready.json',
     })
   })
 
   it('waits 20 s and takes what is there by default', async () => {
     await run('up')
-    expect(up).toHaveBeenCalledExactlyOnceWith({ timeout: 20_000, level: 'normal', forwards: [] })
+    expect(up).toHaveBeenCalledExactlyOnceWith({
+      timeout: 20_000,
+      level: 'normal',
+      proxies: [],
+      forwards: [],
+      reverses: [],
+    })
   })
 
   it.each([
