@@ -68,8 +68,12 @@ export const errorCodes = {
     remedy: 'Use an address from the AllowedIPs, or extend them.',
   },
   UNKNOWN_HOST: {
-    means: "The name is neither a peer's Name nor a Host of the configuration.",
-    remedy: 'Use an address, or add Name or Host to the configuration.',
+    means: "The name is neither a peer's Name nor a Host of the configuration, and no DNS server in the tunnel knows it.",
+    remedy: 'Check the name, use an address, or add Name, Host or DNS to the configuration.',
+  },
+  DNS_UNAVAILABLE: {
+    means: 'No DNS server in the tunnel gave an answer, neither an address nor that the name does not exist.',
+    remedy: "Check DNS and DNSRoute, the servers' place in the AllowedIPs, and whether they serve this tunnel's address.",
   },
   TRACE_FILE_REFUSED: {
     means: 'The file of --keylog or --pcap cannot be written, or others could read it.',

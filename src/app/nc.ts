@@ -99,7 +99,7 @@ class Run<Code> {
   async #dial(tunnel: Tunnel): Promise<Duplex> {
     const { host, port, timeout } = this.#options
     const { connection: signal } = this.#endings
-    tunnel.lookup(host)
+    tunnel.checkName(host)
     await tellWhileWaiting(tunnel.ready({ timeout, signal }), tunnel, this.#log)
     return createDialer(target => tunnel.connect({ ...target, timeout }))({ host, port }, signal)
   }

@@ -72,7 +72,7 @@ export async function openWaysIn(options: WaysInOptions, carrier: Carrier, log: 
   const credentials = known.length === 0 ? undefined : createCredentials(known)
   for (const at of proxies) checkProxyAt(at, credentials !== undefined)
   // A name that nobody knows is better said now than to each client.
-  for (const { target } of forwards) tunnel?.lookup(target.host)
+  for (const { target } of forwards) tunnel?.checkName(target.host)
   for (const at of proxies) ways.push(await openProxy(at))
   for (const forward of forwards) {
     if (!isLoopback(forward.at)) {

@@ -7,6 +7,7 @@ import { singleAddresses } from '../core/config/draft.js'
 import { Host } from '../core/host/host.js'
 import type { CongestionControlName } from '../core/netstack/congestion-control.js'
 import type { StackLimits } from '../core/netstack/limits.js'
+import type { DnsLimits } from '../core/resolver/resolver.js'
 import type { Timers } from '../core/wireguard/constants.js'
 import type { DeviceEvent, DeviceLimits } from '../core/wireguard/device.js'
 import type { Peer } from '../core/wireguard/peer.js'
@@ -21,8 +22,9 @@ import type { TunnelConnectOptions } from './dial.js'
 import { type EndpointEnvironment, systemResolver } from './endpoints.js'
 import { type ForwarderHandlers, type ForwarderOptions, openForwarder, type TunnelForwarder } from './forwarder.js'
 import { LiveChanges } from './live-changes.js'
+import { createLookup, type TunnelLookup } from './lookup.js'
 import { createLoop, type Loop } from './loop.js'
-import { createNames } from './names.js'
+import { NameService } from './name-service.js'
 import { PeerBook } from './peer-book.js'
 import {
   type PeerEdit,
@@ -69,6 +71,8 @@ export interface TunnelOptions extends TraceOptions {
   deviceLimits?: Partial<DeviceLimits>
   /** Bounds of the TCP/IP stack. */
   stackLimits?: Partial<StackLimits>
+  /** Bounds and times of the resolver. */
+  dnsLimits?: Partial<DnsLimits>
   /** WireGuard's times, shortened. For tests alone: other peers expect the protocol's. */
   timers?: Partial<Timers>
 }
@@ -98,8 +102,12 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
   readonly #udp: UdpSockets
   readonly #loop: Loop
   readonly #port: StackPort
-  /** Made from the peers' names when one is asked for. */
-  #names: ((name: string) => IpAddress[]) | undefined
+  readonly #names: NameService
+  /**
+   * Addresses of a name of the configuration, or of DNS in the tunnel, in dns.lookup's shape, with a callback or as a promise; it
+   * may be handed on as the `lookup` option of others. Fails with ENOTFOUND or EAI_AGAIN, whose `cause` is a TunnelError.
+   */
+  readonly lookup: TunnelLookup
   readonly #now: () => number
   readonly #book: PeerBook
   readonly #gate: ReadyGate
@@ -220,11 +228,23 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
       stack: host.stack,
       now,
       changed: () => this.#loop.changed(),
-      lookup: name => this.#lookup(name),
+      lookup: name => this.#names.lookup(name),
+      resolve: (name, options, listener) => this.#names.resolve(name, options, listener),
       explain: (code, target) => this.#gate.explain(code, target),
       addRef: () => this.#countRef(1),
       release: () => this.#countRef(-1),
     }
+    this.#names = new NameService({
+      settings: config.interface,
+      limits: options.dnsLimits,
+      stackPort: this.#port,
+      peers: () =>
+        this.#book.all().map(record => ({
+          ...(record.name !== undefined && { name: record.name }),
+          addresses: this.#book.addressesOf(record),
+        })),
+    })
+    this.lookup = createLookup(this.#port)
     this.#book = new PeerBook({
       host,
       now,
@@ -242,9 +262,7 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
       privateKey,
       now,
       changed: () => this.#loop.changed(),
-      renamed: () => {
-        this.#names = undefined
-      },
+      renamed: () => this.#names.renamed(),
       moved: () => this.#tracing?.setPort(udp.port),
       warn: message => this.warn(message),
       mustBeOpen: () => this.#mustBeOpen(),
@@ -254,7 +272,8 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
       book: this.#book,
       now,
       changed: () => this.#loop.changed(),
-      lookup: name => this.#lookup(name),
+      stackPort: this.#port,
+      serversOf: name => this.#names.serversOf(name),
       connect: target => this.connect(target),
       evidence: () => ({ port: this.port, received: this.#received, udpError: this.#udpError }),
       closing: this.#closing.signal,
@@ -342,6 +361,11 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
     return this.config.interface.addresses.map(prefix => formatAddress(prefix.address))
   }
 
+  /** The largest packet in the tunnel, in bytes. */
+  get mtu(): number {
+    return this.#host.stack.mtu
+  }
+
   get closed(): boolean {
     return this.#closed !== undefined
   }
@@ -383,25 +407,17 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
     await this.live.changePort(port)
   }
 
-  #lookup(name: string): IpAddress[] {
-    this.#names ??= createNames({
-      interface: this.config.interface,
-      peers: this.#book.all().map(record => ({
-        ...(record.name !== undefined && { name: record.name }),
-        addresses: this.#book.addressesOf(record),
-      })),
-    })
-    return this.#names(name)
-  }
-
-  /** Addresses of a name of the configuration, or of a literal. Throws UNKNOWN_HOST. */
-  lookup(name: string): string[] {
-    return this.#lookup(name).map(formatAddress)
+  /**
+   * @internal Throws UNKNOWN_HOST for a name that neither the configuration knows nor any DNS server is asked for: better now
+   * than with the first connection.
+   */
+  checkName(name: string): void {
+    this.#port.lookup(name)
   }
 
   /**
    * Waits for the first completed handshake, and for the target's SYN-ACK when one is given.
-   * Rejects with USAGE, HANDSHAKE_TIMEOUT, ENDPOINT_UNRESOLVED, UNKNOWN_HOST, NO_ROUTE, TARGET_REFUSED, TARGET_TIMEOUT,
+   * Rejects with USAGE, HANDSHAKE_TIMEOUT, ENDPOINT_UNRESOLVED, UNKNOWN_HOST, DNS_UNAVAILABLE, NO_ROUTE, TARGET_REFUSED, TARGET_TIMEOUT,
    * TARGET_UNREACHABLE, TUNNEL_CLOSED, or the signal's reason.
    */
   async ready(options: ReadyOptions = {}): Promise<Ready> {
@@ -510,6 +526,7 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
       device: { ...device.counters },
       load: { underLoad: isUnderLoad, queuedHandshakes, limitedSources, indices },
       stack: { ...stack.counters },
+      dns: { ...this.#names.counters },
       memory: { slots: memory.capacity, inUse: memory.inUse },
       peers: this.peers(),
     }
@@ -532,6 +549,7 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
       await promise
       clearTimeout(timer)
     }
+    this.#names.close(closedError())
     this.#book.close()
     this.#routes.stop()
     this.live.forgetKey()

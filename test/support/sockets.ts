@@ -108,6 +108,9 @@ function createHost(turn: Turn, texts: string[]): Host {
       if (names[name] === undefined) throw new TunnelError('UNKNOWN_HOST', `unknown host ${name}`)
       return names[name].map(address)
     },
+    resolve: () => {
+      throw new Error('there is no DNS here')
+    },
     explain: code => (code === 'ENETUNREACH' ? new TunnelError('NO_ROUTE', 'no AllowedIPs cover it') : undefined),
     addRef: () => host.refs++,
     release: () => host.refs--,
