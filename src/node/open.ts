@@ -6,7 +6,7 @@ import type { Config } from '../core/config/config.js'
 import { isCongestionControlName, listCongestionControls } from '../core/netstack/congestion-control.js'
 import { TunnelError } from '../errors.js'
 import { KeyClaims } from './claims.js'
-import { type ControlDialOptions, claimKey } from './control.js'
+import { type ControlDialOptions, type ControlQuestion, claimKey } from './control.js'
 import { selectCrypto } from './crypto/select.js'
 import { type ConfigSource, loadConfig } from './load-config.js'
 import { defaultReadyTimeout } from './ready.js'
@@ -37,6 +37,7 @@ export async function openTunnel(source: ConfigSource, options: TunnelOptions = 
     claimKey(key, {
       dial: async (host, port, dialing) => dialFor(await opened, host, port, dialing),
       status: () => (tunnel === undefined ? {} : statusOf(tunnel)),
+      answer: async (question, signal) => answerTo(await opened, question, signal),
       stop: () => {
         const stop = tunnel && stops.get(tunnel)
         stop?.()
@@ -99,9 +100,29 @@ export function statusOf(tunnel: Tunnel): Record<string, unknown> {
     publicKey: tunnel.publicKey,
     port: tunnel.port,
     stoppable: stops.has(tunnel),
+    addresses: tunnel.addresses,
+    mtu: tunnel.mtu,
     peers: tunnel.peers(),
     retransmits: stack.tcpRetransmits,
     handshakes: device.sessions,
+  }
+}
+
+/** @internal What another process asks of this tunnel. */
+export async function answerTo(
+  tunnel: Tunnel,
+  question: ControlQuestion,
+  signal: AbortSignal,
+): Promise<Record<string, unknown>> {
+  switch (question.op) {
+    case 'ping': {
+      const { host, op: _, ...options } = question
+      return { ...(await tunnel.ping(host, { ...options, signal })) }
+    }
+    case 'lookup':
+      return { addresses: (await tunnel.lookup(question.host, { all: true })).map(({ address }) => address) }
+    case 'ready':
+      return { ...(await tunnel.ready({ timeout: question.timeout ?? defaultReadyTimeout, signal })) }
   }
 }
 

@@ -3,9 +3,10 @@ import { readdirSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
+import type { PingResult } from '../ping.js'
 import { findDirectories, here, keyName, type Surroundings } from './directory.js'
 import { Lease } from './lease.js'
-import { goneError, longestReply, type Request, readLine, readReply, writeLine } from './protocol.js'
+import { goneError, longestReply, type Question, type Request, readLine, readReply, writeLine } from './protocol.js'
 import { isComplete } from './relay.js'
 
 /** How long a running process may take to answer before it counts as stuck, ms. A dial takes as long as it takes. */
@@ -37,6 +38,15 @@ export interface TunnelStatus {
   }[]
 }
 
+/** What ready() tells of the first peer that answered. */
+export interface ReadyPeer {
+  readonly name?: string
+  readonly publicKey: string
+  readonly endpoint?: string
+  /** ms. */
+  readonly rtt?: number
+}
+
 /** A tunnel of another process. It goes on at least until {@link JoinedTunnel.leave}. */
 export interface JoinedTunnel {
   /** The process that runs it. */
@@ -49,6 +59,13 @@ export interface JoinedTunnel {
    */
   dial(host: string, port: number, options?: { timeout?: number; signal?: AbortSignal }): Promise<Duplex>
   status(): Promise<Record<string, unknown>>
+  /** As Tunnel.ping(), Tunnel.lookup() and Tunnel.ready(); they reject as dial() does. */
+  ping(
+    host: string,
+    options?: { size?: number; timeout?: number; whole?: boolean; signal?: AbortSignal },
+  ): Promise<PingResult>
+  lookup(host: string, signal?: AbortSignal): Promise<string[]>
+  ready(options?: { timeout?: number; signal?: AbortSignal }): Promise<{ readonly peer?: ReadyPeer }>
   /** Ends the hold on the tunnel; connections that still run go on to their own end. */
   leave(): void
 }
@@ -155,6 +172,11 @@ export async function joinAt(path: string): Promise<JoinedTunnel | undefined> {
   const closed = new Promise<void>(resolve => socket.once('close', () => resolve()))
   socket.unref()
   let dials = 0
+  const question = async (request: Question, signal?: AbortSignal) => {
+    const { reply, socket: asked } = await ask(path, request, signal)
+    asked.destroy()
+    return reply
+  }
   return {
     pid: Number(joined.reply.pid),
     closed,
@@ -177,6 +199,18 @@ export async function joinAt(path: string): Promise<JoinedTunnel | undefined> {
       asked.destroy()
       const { ok: _, ...status } = reply
       return status
+    },
+    ping: async (host, { signal, ...options } = {}) => {
+      const { rtt, ttl, address } = await question({ op: 'ping', host, ...options }, signal)
+      return { rtt: Number(rtt), ttl: Number(ttl), address: String(address) }
+    },
+    lookup: async (host, signal) => {
+      const { addresses } = await question({ op: 'lookup', host }, signal)
+      return (addresses as unknown[]).map(String)
+    },
+    ready: async ({ timeout, signal } = {}) => {
+      const { peer } = await question({ op: 'ready', ...(timeout !== undefined && { timeout }) }, signal)
+      return peer === undefined ? {} : { peer: peer as ReadyPeer }
     },
     leave: () => lease.leave(),
   }

@@ -3,7 +3,16 @@ import { randomBytes } from 'node:crypto'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { Lease } from './lease.js'
-import { type DialRequest, longestRequest, parseRequest, type Reply, readLine, refusal, writeLine } from './protocol.js'
+import {
+  type DialRequest,
+  longestRequest,
+  parseRequest,
+  type Question,
+  type Reply,
+  readLine,
+  refusal,
+  writeLine,
+} from './protocol.js'
 import { breakOff, relay } from './relay.js'
 
 export interface ControlDialOptions {
@@ -18,7 +27,9 @@ export interface ControlHandlers {
   /** Resolves with the connected stream; rejects with an error whose `code` and `message` the client gets. */
   dial(host: string, port: number, options: ControlDialOptions): Promise<Duplex>
   /** Plain data for `status`. */
-  status(): Record<string, unknown>
+  status(): Record<string, unknown> | Promise<Record<string, unknown>>
+  /** Plain data; rejects as dial does. Without it such questions are refused. */
+  answer?(question: Question, signal: AbortSignal): Promise<Record<string, unknown>>
   /** Ends the tunnel and its process; false, and nothing happens, where that is not for others to do. */
   stop?(): boolean
 }
@@ -86,13 +97,30 @@ export class ControlServer {
         message: 'not a request of this protocol; is the other side another version of tunless?',
       })
     } else if (request.op === 'status') {
-      finish(stream, { ...this.#handlers.status(), ok: true, pid: process.pid })
+      finish(stream, { ...(await this.#handlers.status()), ok: true, pid: process.pid })
     } else if (request.op === 'stop') {
       this.#stop(stream)
     } else if (request.op === 'join') {
       await this.#hold(() => this.#keep(stream))
-    } else {
+    } else if (request.op === 'dial') {
       await this.#hold(() => this.#dial(stream, request))
+    } else {
+      await this.#hold(() => this.#answerQuestion(stream, request))
+    }
+  }
+
+  async #answerQuestion(stream: Duplex, question: Question): Promise<void> {
+    const gone = new AbortController()
+    const abort = () => gone.abort(new Error('who asked is gone'))
+    const look = () => stream.read(0)
+    stream.on('readable', look).on('end', abort).on('close', abort)
+    try {
+      if (this.#handlers.answer === undefined) {
+        throw Object.assign(new Error('this tunnel takes dials alone'), { code: 'USAGE' })
+      }
+      finish(stream, { ...(await this.#handlers.answer(question, gone.signal)), ok: true })
+    } catch (error) {
+      finish(stream, refusal(error))
     }
   }
 
