@@ -1,6 +1,6 @@
 // Builds dist/ from src/: the core behind its own walls first, then everything.
 import { execFileSync } from 'node:child_process'
-import { chmodSync, copyFileSync, rmSync } from 'node:fs'
+import { chmodSync, copyFileSync, cpSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -13,3 +13,5 @@ rmSync(join(root, 'dist'), { recursive: true, force: true })
 execFileSync(process.execPath, [tsc, '-p', 'tsconfig.build.json'], { cwd: root, stdio: 'inherit' })
 copyFileSync(join(root, 'src', 'bin.cjs'), join(root, 'dist', 'bin.cjs'))
 chmodSync(join(root, 'dist', 'bin.cjs'), 0o755)
+// Their modes come with them: run puts the folder on PATH.
+cpSync(join(root, 'src', 'wrappers'), join(root, 'dist', 'wrappers'), { recursive: true })

@@ -7,6 +7,8 @@ export const exitCodes = {
   failed: 1,
   /** The command line or the configuration cannot be used. */
   usage: 2,
+  /** `run`: everything that is not its command's. */
+  ownFailure: 125,
 } as const
 
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes]
@@ -18,6 +20,11 @@ const usageCodes: ReadonlySet<TunnelErrorCode> = new Set<TunnelErrorCode>([
   'PROXY_NOT_LOOPBACK',
   'USAGE',
 ])
+
+/** What `run` says of any error: its command's own codes are 0, 1, 2 as well. */
+export function runExitCodeOf(): ExitCode {
+  return exitCodes.ownFailure
+}
 
 export function exitCodeOf(error: unknown): ExitCode {
   return error instanceof TunnelError && usageCodes.has(error.code) ? exitCodes.usage : exitCodes.failed

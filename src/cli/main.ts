@@ -4,13 +4,16 @@ import { Command, CommanderError } from 'commander'
 import { createLog } from '../app/log.js'
 import { print } from '../app/print.js'
 import { TunnelError } from '../errors.js'
+import { addCheck } from './check.js'
 import { addDemo } from './demo.js'
-import { type ExitCode, exitCodeOf, exitCodes } from './exit-codes.js'
+import { exitCodeOf, exitCodes, runExitCodeOf } from './exit-codes.js'
 import { addGenkey } from './genkey.js'
 import { addGenpsk } from './genpsk.js'
 import { addInit } from './init.js'
 import { addNc } from './nc.js'
+import { addPing } from './ping.js'
 import { addPubkey } from './pubkey.js'
+import { addRun } from './run.js'
 import { addServe } from './serve.js'
 import { addShow } from './show.js'
 import { addUp } from './up.js'
@@ -19,7 +22,7 @@ import { addUp } from './up.js'
 const lingerTimeout = 1000
 
 /** What a sub-command hands its exit code to. */
-export type Finish = (code: ExitCode) => void
+export type Finish = (code: number) => void
 
 const footer = `
 Environment:
@@ -29,7 +32,8 @@ Environment:
 Exit codes:
   0  done (up: also after SIGINT, SIGTERM)
   1  failed at run time
-  2  usage or configuration`
+  2  usage or configuration
+  run: that of its command, and 125, 126, 127 and 128+N as \`tunless run --help\` says`
 
 /** Runs the command line `argv` (with Node and the script in front) and sets the process's exit code. */
 export async function main(argv: readonly string[]): Promise<void> {
@@ -38,19 +42,22 @@ export async function main(argv: readonly string[]): Promise<void> {
   setTimeout(() => process.exit(), lingerTimeout).unref()
 }
 
-async function run(argv: readonly string[]): Promise<ExitCode> {
-  let code: ExitCode = exitCodes.done
+const usageError = new TunnelError('USAGE', 'the command line cannot be used')
+
+async function run(argv: readonly string[]): Promise<number> {
+  let code: number = exitCodes.done
+  const codeOf = argv[2] === 'run' ? runExitCodeOf : exitCodeOf
   try {
     await createProgram(finished => {
       code = finished
     }).parseAsync(argv)
     return code
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.done : exitCodes.usage
+    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.done : codeOf(usageError)
     const log = createLog('normal')
     if (error instanceof TunnelError) log.error(`${error.message} (${error.code})`)
     else log.error(`unexpected error: ${error instanceof Error ? error.stack : error}`)
-    return exitCodeOf(error)
+    return codeOf(error)
   }
 }
 
@@ -70,7 +77,20 @@ export function createProgram(finish: Finish): Command {
       outputError: (text, write) => write(`tunless: ${plainly(text)} (USAGE)\n`),
     })
     .addHelpText('after', footer)
-  for (const add of [addUp, addServe, addNc, addShow, addInit, addGenkey, addPubkey, addGenpsk, addDemo])
+  for (const add of [
+    addRun,
+    addUp,
+    addServe,
+    addNc,
+    addPing,
+    addCheck,
+    addShow,
+    addInit,
+    addGenkey,
+    addPubkey,
+    addGenpsk,
+    addDemo,
+  ])
     add(program, finish)
   for (const command of [program, ...program.commands])
     command.showHelpAfterError(`tunless: see ${fullName(command)} --help`)

@@ -10,7 +10,7 @@ import {
   sameAddress,
   unmapAddress,
 } from '../core/base/address.js'
-import { createDialer, type Dialer, dialFailure, type Target } from './dialer.js'
+import { createDialer, type Dialer, dialFailure, formatTarget, type Target } from './dialer.js'
 
 export type DirectPattern =
   /** This name alone. */
@@ -81,7 +81,14 @@ function plainName(text: string): string {
 
 /** Dials by the host's network and names. `timeout` bounds each dial, ms; 0 does not. */
 export function createHostDialer(timeout: number): Dialer {
-  const dial = createDialer(options => connect({ ...options, noDelay: true }))
+  return boundDial(
+    createDialer(options => connect({ ...options, noDelay: true })),
+    timeout,
+  )
+}
+
+/** Gives every dial up after `timeout` ms; 0 bounds none. */
+export function boundDial(dial: Dialer, timeout: number): Dialer {
   if (timeout === 0) return dial
   return async (target, signal) => {
     const late = AbortSignal.timeout(timeout)
@@ -89,7 +96,7 @@ export function createHostDialer(timeout: number): Dialer {
       return await dial(target, AbortSignal.any([signal, late]))
     } catch (error) {
       if (!late.aborted || signal.aborted) throw error
-      throw Object.assign(new Error(`connect ETIMEDOUT ${target.host}:${target.port}`), { code: 'ETIMEDOUT' })
+      throw Object.assign(new Error(`connect ETIMEDOUT ${formatTarget(target)}`), { code: 'ETIMEDOUT' })
     }
   }
 }

@@ -5,7 +5,9 @@ import { createProgram } from '../../../src/cli/main.js'
 const up = vi.hoisted(() => vi.fn(async () => {}))
 const nc = vi.hoisted(() => vi.fn(async () => 0))
 vi.mock('../../../src/app/up.js', () => ({ up }))
+const runCommand = vi.hoisted(() => vi.fn(async () => 0))
 vi.mock('../../../src/app/nc.js', () => ({ nc }))
+vi.mock('../../../src/app/run.js', () => ({ run: runCommand }))
 
 /** Runs a command line; returns its exit code and what commander said on stderr. */
 async function run(...argv: string[]): Promise<{ code: number | undefined; said: string; printed: string }> {
@@ -37,6 +39,7 @@ async function run(...argv: string[]): Promise<{ code: number | undefined; said:
 beforeEach(() => {
   up.mockClear()
   nc.mockClear()
+  runCommand.mockClear()
 })
 
 describe('tunless up', () => {
@@ -153,6 +156,64 @@ describe('tunless nc', () => {
   it('returns the exit code of its connection', async () => {
     nc.mockResolvedValueOnce(1)
     expect((await run('nc', 'web1', '22')).code).toBe(1)
+  })
+})
+
+describe('tunless run', () => {
+  it('ends its options at the command, whose own are not ours', async () => {
+    runCommand.mockResolvedValueOnce(42)
+    const { code } = await run(
+      ...[
+        'run',
+        '-c',
+        'a.conf',
+        '--wait',
+        'web1:22',
+        '--wait',
+        '[fd00::1]:80',
+        '--direct',
+        '.example.com',
+        '--direct',
+        '*',
+      ],
+      ...['--no-proxy-auth', '-L', '1:a:2', 'rsync', '-a', '--wait', 'x', '-c', 'b.conf'],
+    )
+    expect(code).toBe(42)
+    expect(runCommand).toHaveBeenCalledExactlyOnceWith({
+      file: 'a.conf',
+      timeout: 20_000,
+      level: 'normal',
+      proxies: [],
+      forwards: [{ at: { host: '127.0.0.1', port: 1 }, target: { host: 'a', port: 2 } }],
+      reverses: [],
+      wait: [
+        { host: 'web1', port: 22 },
+        { host: 'fd00::1', port: 80 },
+      ],
+      direct: ['.example.com', '*'],
+      proxyAuth: false,
+      command: ['rsync', '-a', '--wait', 'x', '-c', 'b.conf'],
+    })
+  })
+
+  it('takes a command after --', async () => {
+    await run('run', '--', 'printenv', '--', '-q')
+    expect(runCommand).toHaveBeenCalledExactlyOnceWith(
+      expect.objectContaining({ wait: [], direct: [], proxyAuth: true, command: ['printenv', '--', '-q'] }),
+    )
+  })
+
+  it.each([
+    [['run'], /missing required argument 'command'/],
+    [['run', '--wait', 'web1', 'true'], /write HOST:PORT/],
+    [['run', '--wait', 'web1:0', 'true'], /'0' is not a port/],
+    [['run', '--wait', 'web1:70000', 'true'], /'70000' is not a port/],
+    [['run', '--rsync', 'true'], /unknown option '--rsync'/],
+  ])('refuses %j', async (argv, message) => {
+    const { code, said } = await run(...argv)
+    expect(code).toBe(2)
+    expect(said).toMatch(message)
+    expect(runCommand).not.toHaveBeenCalled()
   })
 })
 
