@@ -62,10 +62,11 @@ export async function withReach<T>(options: ReachOptions, use: (reach: Reach) =>
   if (given !== undefined) return useJoined(given)
   const config = await options.readConf()
   const publicKey = publicKeyOf(config.interface.privateKey)
-  return joinOrOpen(
+  // In a box: what `use` gives may be nothing.
+  const { result } = await joinOrOpen(
     async () => {
       const joined = await joinTunnel(publicKey)
-      return joined && useJoined(joined)
+      return joined && { result: await useJoined(joined) }
     },
     async () => {
       const tunnel = await openTunnel(config, { signal: options.signal, ...openOptions(options) })
@@ -73,12 +74,13 @@ export async function withReach<T>(options: ReachOptions, use: (reach: Reach) =>
         tunnel.on('warning', log.warn)
         const result = await use(ownReach(tunnel, log))
         await outlast(tunnel, options)
-        return result
+        return { result }
       } finally {
         await tunnel.close()
       }
     },
   )
+  return result
 }
 
 function joinedReach(joined: JoinedTunnel): Reach {
