@@ -1,9 +1,8 @@
 // The tunnel as a Node program sees it: a host without a kernel, its UDP sockets, names and readiness.
 import { EventEmitter, setMaxListeners } from 'node:events'
-import { formatAddress, type IpAddress, parseAddress, sameAddress } from '../core/base/address.js'
+import { formatAddress, parseAddress } from '../core/base/address.js'
 import { encodeKey } from '../core/base/base64.js'
 import type { Config } from '../core/config/config.js'
-import { singleAddresses } from '../core/config/draft.js'
 import { Host } from '../core/host/host.js'
 import type { CongestionControlName } from '../core/netstack/congestion-control.js'
 import type { StackLimits } from '../core/netstack/limits.js'
@@ -26,16 +25,10 @@ import { createLookup, type TunnelLookup } from './lookup.js'
 import { createLoop, type Loop } from './loop.js'
 import { NameService } from './name-service.js'
 import { PeerBook } from './peer-book.js'
-import {
-  type PeerEdit,
-  type PeerInfo,
-  type PeerSettings,
-  readKeyArgument,
-  readSettings,
-  type TunnelStats,
-} from './peer-info.js'
+import { type PeerInfo, type PeerSettings, readKeyArgument, readSettings, type TunnelStats } from './peer-info.js'
 import { type PingOptions, type PingResult, ping } from './ping.js'
 import { ReadyGate, type ReadyOptions } from './ready.js'
+import { applyConfig, asEdit } from './reload.js'
 import { watchRoutes } from './route-watch.js'
 import { TunnelServer, type TunnelServerOptions } from './server.js'
 import { TunnelSocket, type TunnelSocketOptions } from './socket.js'
@@ -94,10 +87,14 @@ interface TunnelEvents {
 
 /** An open tunnel. Made by {@link openTunnel}. */
 export class Tunnel extends EventEmitter<TunnelEvents> {
-  /** As it was when the tunnel was opened. */
-  readonly config: Config
+  /** What it was opened with, or had reloaded; not what was changed of it since. */
+  get config(): Config {
+    return this.#config
+  }
+
   /** @internal What changes it while it runs. */
   readonly live: LiveChanges
+  #config: Config
   readonly #host: Host
   readonly #udp: UdpSockets
   readonly #loop: Loop
@@ -213,7 +210,7 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
     super()
     setMaxListeners(0, this.#closing.signal)
     this.#claims = claims
-    this.config = config
+    this.#config = config
     this.#host = host
     this.#udp = udp
     this.#now = now
@@ -263,6 +260,7 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
       now,
       changed: () => this.#loop.changed(),
       renamed: () => this.#names.renamed(),
+      setNames: settings => this.#names.setSettings(settings),
       moved: () => this.#tracing?.setPort(udp.port),
       warn: message => this.warn(message),
       mustBeOpen: () => this.#mustBeOpen(),
@@ -405,6 +403,13 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
   /** Moves to another UDP port, 0 taking a free one; peers follow with the next packet. Rejects with UDP_BIND_FAILED, and stays then. */
   async setPort(port: number): Promise<void> {
     await this.live.changePort(port)
+  }
+
+  /** @internal See {@link applyConfig}. Returns the keys of `[Interface]` that another tunnel is needed for. */
+  async reload(config: Config): Promise<readonly string[]> {
+    const reloaded = await applyConfig(this.live, this.#config, config)
+    this.#config = reloaded.config
+    return reloaded.left
   }
 
   /**
@@ -564,14 +569,6 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
   }
-}
-
-/** Addresses that follow from the AllowedIPs are left to follow them. */
-function asEdit({ addresses, ...peer }: Config['peers'][number]): PeerEdit {
-  const singles = singleAddresses(peer.allowedIps)
-  const follows =
-    singles.length === addresses.length && singles.every((one, i) => sameAddress(one, addresses[i] as IpAddress))
-  return follows ? peer : { ...peer, addresses }
 }
 
 function systemEnvironment(now: () => number, family: 4 | 6 | undefined): EndpointEnvironment {
