@@ -9,7 +9,7 @@ export interface ResolverSink {
   sendUdp(exchange: number, server: IpAddress, message: Uint8Array): string | undefined
   /** Likewise over a connection; each message has a frame of two bytes there, which the resolver never sees. */
   sendTcp(exchange: number, server: IpAddress, message: Uint8Array): string | undefined
-  /** Nothing more is wanted of it. */
+  /** Nothing more is wanted of it; told for one that could not leave, too. */
   endExchange(exchange: number): void
 }
 
