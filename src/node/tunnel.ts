@@ -532,6 +532,7 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
       load: { underLoad: isUnderLoad, queuedHandshakes, limitedSources, indices },
       stack: { ...stack.counters },
       dns: { ...this.#names.counters },
+      sockets: stack.stats(),
       memory: { slots: memory.capacity, inUse: memory.inUse },
       peers: this.peers(),
     }

@@ -6,8 +6,8 @@ import { relay } from './relay.js'
 /** What became of a client: 'done' when both sides ended, 'cut' when one was reset, 'gone' when it left during the dial. */
 export type ConnectionResult = 'done' | 'cut' | 'gone' | DialFailure
 
-/** How a client came in: by a command of SOCKS5 or a method of HTTP, or by a port that leads to one target. */
-export type Way = 'socks5' | 'connect' | 'http' | 'forward' | 'reverse'
+/** How a client came in: by a command of SOCKS5 or a method of HTTP, by a port that leads to one target, or through the tunnel. */
+export type Way = 'socks5' | 'connect' | 'http' | 'forward' | 'reverse' | 'serve'
 
 /** One connection, HTTP request, or association of UDP, told when it is over. */
 export interface ConnectionRecord {

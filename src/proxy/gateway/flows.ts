@@ -36,7 +36,16 @@ export class GatewayFlows {
     const tell = (result: ConnectionResult, error?: unknown) => {
       if (result !== 'done') this.#options.onError?.(error, meant)
       const duration = performance.now() - began
-      const known = { protocol: 'udp', peer, client, target: meant, result, ...traffic, duration } as const
+      const known = {
+        way: 'serve',
+        protocol: 'udp',
+        peer,
+        client,
+        target: meant,
+        result,
+        ...traffic,
+        duration,
+      } as const
       this.#options.onConnection?.({ ...known, ...(error !== undefined && { error }) })
     }
     const verdict = this.#options.target(localAddress)

@@ -45,7 +45,16 @@ export function createGateway(options: GatewayOptions): Gateway {
     const tell = (result: ConnectionResult, error?: unknown) => {
       if (result !== 'done' && result !== 'cut' && result !== 'gone') options.onError?.(error, meant)
       const duration = performance.now() - began
-      const known = { protocol: 'tcp', peer, client, target: meant, result, ...traffic, duration } as const
+      const known = {
+        way: 'serve',
+        protocol: 'tcp',
+        peer,
+        client,
+        target: meant,
+        result,
+        ...traffic,
+        duration,
+      } as const
       options.onConnection?.({ ...known, ...(error !== undefined && { error }) })
     }
     const verdict = options.target(localAddress)

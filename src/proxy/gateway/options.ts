@@ -22,7 +22,6 @@ export const defaultGatewayLimits: GatewayLimits = {
 
 /** One connection or flow of a peer's, told when it is over. */
 export interface GatewayRecord extends ConnectionRecord {
-  readonly protocol: 'tcp' | 'udp'
   readonly peer: ForwardPeer | undefined
 }
 

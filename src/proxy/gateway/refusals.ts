@@ -7,6 +7,7 @@ const refusalOf: Readonly<Record<DialFailure, ForwardRefusal>> = {
   unreachable: 'host-unreachable',
   'no-route': 'host-unreachable',
   'unknown-host': 'host-unreachable',
+  unresolved: 'host-unreachable',
   denied: 'prohibited',
   timeout: 'drop',
   'no-handshake': 'drop',
