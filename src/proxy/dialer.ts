@@ -60,6 +60,7 @@ export function ignore(): void {}
 export type DialFailure =
   | 'no-route'
   | 'unknown-host'
+  | 'unresolved'
   | 'unreachable'
   | 'refused'
   | 'timeout'
@@ -71,13 +72,14 @@ const failures: Readonly<Record<string, DialFailure>> = {
   // The tunnel's own words, as an error's code or its cause's; they say more than a socket's code.
   NO_ROUTE: 'no-route',
   UNKNOWN_HOST: 'unknown-host',
+  DNS_UNAVAILABLE: 'unresolved',
   HANDSHAKE_TIMEOUT: 'no-handshake',
   ENDPOINT_UNRESOLVED: 'no-handshake',
   // Node's codes.
   EACCES: 'denied',
   EPERM: 'denied',
   ENOTFOUND: 'unknown-host',
-  EAI_AGAIN: 'unknown-host',
+  EAI_AGAIN: 'unresolved',
   ECONNREFUSED: 'refused',
   ECONNRESET: 'refused',
   EHOSTUNREACH: 'unreachable',

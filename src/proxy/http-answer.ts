@@ -15,6 +15,7 @@ export interface Answer {
 const answers: Readonly<Record<DialFailure, readonly [status: number, error: string]>> = {
   denied: [403, 'connection_refused'],
   'unknown-host': [502, 'dns_error'],
+  unresolved: [504, 'dns_timeout'],
   'no-route': [502, 'destination_ip_unroutable'],
   unreachable: [502, 'destination_ip_unroutable'],
   refused: [502, 'connection_refused'],

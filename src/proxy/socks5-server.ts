@@ -14,6 +14,7 @@ export const replyOf: Readonly<Record<DialFailure, ReplyCode>> = {
   denied: replyCode.notAllowed,
   'no-route': replyCode.networkUnreachable,
   'unknown-host': replyCode.hostUnreachable,
+  unresolved: replyCode.hostUnreachable,
   unreachable: replyCode.hostUnreachable,
   refused: replyCode.connectionRefused,
   timeout: replyCode.ttlExpired,

@@ -11,7 +11,7 @@ const zone: Zone = {
   'mail.corp': {},
 }
 const answered = (to: Sent, ...addresses: string[]) => {
-  const [{ name }] = to.query.questions as [{ name: string }]
+  const name = to.query.questions[0]?.name as string
   return replyTo(to.query, { answers: addresses.map(address => addressRecord(name, address)) })
 }
 const first = (world: DnsWorld) => world.open[0] as Sent
