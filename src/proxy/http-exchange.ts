@@ -22,6 +22,8 @@ export interface ExchangeOptions {
   readonly isAllowed: boolean
   /** The client waits for a 100 before it sends the body. */
   readonly expectsContinue: boolean
+  /** Aborted, with the answer as its reason, when what follows the head is no body. */
+  readonly broken: AbortSignal
 }
 
 const safeMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE'])
@@ -34,7 +36,9 @@ export function exchange(request: IncomingMessage, response: ServerResponse, opt
       return
     }
     response.once('close', resolve)
-    new Exchange(request, response, options).begin()
+    const one = new Exchange(request, response, options)
+    options.broken.addEventListener('abort', () => one.giveUp(options.broken.reason))
+    one.begin()
   })
 }
 
@@ -87,6 +91,20 @@ class Exchange {
     counters.requests++
     this.#response.once('close', () => this.#closed())
     this.#send(target, hops === undefined ? undefined : hops - 1, true)
+  }
+
+  /** The body is none. */
+  giveUp(answer: Answer): void {
+    const far = this.#far
+    this.#far = undefined
+    far?.destroy()
+    this.#tell('cut', new Error(answer.why))
+    if (this.#response.headersSent) {
+      this.#client.destroy()
+      return
+    }
+    this.#response.shouldKeepAlive = false
+    this.#answer(answer)
   }
 
   #unserved(): Answer | undefined {

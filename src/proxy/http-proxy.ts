@@ -22,6 +22,8 @@ interface HttpClient {
   readonly upstream: Upstream
   /** Requests that are not answered yet; they are served one after the other. */
   pending: number
+  /** The newest of them, and how it is told that its body is none. */
+  newest: { readonly response: ServerResponse; readonly broken: AbortController } | undefined
   last: Promise<void>
   /** For the next request. */
   timer: NodeJS.Timeout | undefined
@@ -63,7 +65,8 @@ export function createHttpProxy(context: ProxyContext): HttpProxy {
   function adopt(client: Socket, timeout: number): void {
     let state = clients.get(client)
     if (state === undefined) {
-      const made: HttpClient = { upstream: new Upstream(dial), pending: 0, last: Promise.resolve(), timer: undefined }
+      const upstream = new Upstream(dial)
+      const made: HttpClient = { upstream, pending: 0, newest: undefined, last: Promise.resolve(), timer: undefined }
       state = made
       clients.set(client, made)
       client.once('close', () => {
@@ -78,8 +81,11 @@ export function createHttpProxy(context: ProxyContext): HttpProxy {
   function take(request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): void {
     const client = request.socket
     const state = clients.get(client) as HttpClient
+    if (client.destroyed) return
     clearTimeout(state.timer)
     state.pending++
+    const broken = new AbortController()
+    state.newest = { response, broken }
     if (state.pending > limits.maxPipelined) {
       counters.refused++
       client.destroy()
@@ -90,7 +96,13 @@ export function createHttpProxy(context: ProxyContext): HttpProxy {
       if (state.pending === 0 && !client.destroyed)
         awaitNext(client, state, limits.idleTimeout + limits.greetingTimeout)
     })
-    const options = { context, upstream: state.upstream, isAllowed: isAllowed(request), expectsContinue }
+    const options = {
+      context,
+      upstream: state.upstream,
+      isAllowed: isAllowed(request),
+      expectsContinue,
+      broken: broken.signal,
+    }
     state.last = state.last.then(() => exchange(request, response, options)).catch(() => void client.destroy())
   }
 
@@ -141,16 +153,19 @@ export function createHttpProxy(context: ProxyContext): HttpProxy {
     return { ...service, failed: (_client, failure, error) => refuse(answerFailure(failure, error, target)) }
   }
 
-  function refuseMalformed(error: NodeJS.ErrnoException, stream: Duplex): void {
+  function refuseMalformed(error: ParserError, stream: Duplex): void {
     const client = stream as Socket
-    const { _httpMessage: response } = client as Socket & { _httpMessage?: ServerResponse | null }
-    // It was cut, or an answer has begun, into which no other may be written.
-    if (!client.writable || error.code === 'ECONNRESET' || response?.headersSent) {
+    if (!client.writable || error.code === 'ECONNRESET') {
       client.destroy()
       return
     }
     counters.malformed++
-    sendAway(client, formatAnswer(malformedAnswer(error.code ?? '', limits.headerBytes), false), limits.lingerTimeout)
+    const { pending = 0, newest } = clients.get(client) ?? {}
+    const answer = malformedAnswer(error, limits.headerBytes)
+    if (pending === 0) sendAway(client, formatAnswer(answer, false), limits.lingerTimeout)
+    else if (pending === 1 && newest?.response.req.complete === false) newest.broken.abort(answer)
+    // Who waits for another answer would take this one for it.
+    else client.destroy()
   }
 
   return {
@@ -163,8 +178,13 @@ export function createHttpProxy(context: ProxyContext): HttpProxy {
   }
 }
 
-function malformedAnswer(code: string, headerBytes: number): Answer {
+/** As Node's parser throws it. */
+type ParserError = NodeJS.ErrnoException & { readonly rawPacket?: Buffer }
+
+function malformedAnswer({ code, rawPacket }: ParserError, headerBytes: number): Answer {
   if (code === 'HPE_HEADER_OVERFLOW') return { status: 431, why: `the head is longer than ${headerBytes} bytes` }
-  if (code === 'HPE_INVALID_METHOD') return { status: 501, why: 'there is no such method' }
+  if (code === 'HPE_INVALID_METHOD' && /^[A-Z-]{1,40} http:/.test(rawPacket?.toString('latin1', 0, 60) ?? '')) {
+    return { status: 501, why: 'there is no such method' }
+  }
   return { status: 400, why: `that is no request of HTTP/1.1 (${code})` }
 }

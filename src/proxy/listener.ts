@@ -88,7 +88,7 @@ async function publish(server: Server, path: string): Promise<UnixSocket> {
     server.close()
     if (error instanceof TunnelError) throw error
     const { code, message } = error as NodeJS.ErrnoException
-    const why = code === 'ENOENT' ? 'there is no such directory' : message
+    const why = code === 'ENOENT' || code === 'EACCES' ? 'its directory is missing, or not yours to write in' : message
     throw new TunnelError('LISTEN_FAILED', `cannot listen on ${path}: ${why}: choose another path`, { cause: error })
   }
 }
