@@ -43,12 +43,17 @@ export function clearReadyFile(path: string): void {
   })
 }
 
-/** Writes beside and renames. Throws READY_FILE_FAILED. */
+/** Throws READY_FILE_FAILED. */
 export function writeReadyFile(path: string, report: ReadyReport): void {
+  replaceFile(path, `${JSON.stringify(report, undefined, 2)}\n`)
+}
+
+/** Writes beside and renames. Throws READY_FILE_FAILED. */
+export function replaceFile(path: string, text: string): void {
   const beside = `${path}.${process.pid}.tmp`
   attempt(path, () => {
     try {
-      writeFileSync(beside, `${JSON.stringify(report, undefined, 2)}\n`)
+      writeFileSync(beside, text)
       renameSync(beside, path)
     } finally {
       rmSync(beside, { force: true })

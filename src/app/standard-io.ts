@@ -48,11 +48,11 @@ export function openStandardIo(): StandardIo {
 }
 
 /**
- * Gives up stdin, stdout and stderr at once: who waits for their end goes on, though this process stays. What was opened
+ * Gives up stdin, stdout and stderr, or those of them, at once: who waits for their end goes on, though this process stays. What was opened
  * over them is to be stopped before.
  */
-export function releaseStandardIo(): void {
-  for (const fd of [0, 1, 2]) release(fd)
+export function releaseStandardIo(fds: readonly number[] = [0, 1, 2]): void {
+  for (const fd of fds) release(fd)
 }
 
 function openInput(): Readable {

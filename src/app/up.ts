@@ -1,14 +1,19 @@
 // `tunless up`: opens a tunnel, listens for what goes into it, and stays until a signal.
 import { longestConfig } from '../core/config/lines.js'
-import { openTunnel } from '../node/open.js'
+import { allowStop, openTunnel } from '../node/open.js'
 import type { TraceOptions } from '../node/trace.js'
 import type { Ready, Tunnel } from '../node/tunnel.js'
 import { createDialer } from '../proxy/dialer.js'
-import { type ConfOptions, readConf } from './conf.js'
+import { type CompleteConfig, type ConfOptions, readConf } from './conf.js'
 import { describeReady } from './describe.js'
+import { detach, isDetached, letStarterGo, whenStarterEnds } from './detach.js'
+import { onHangup } from './hangup.js'
 import { createLog, type Log, type LogLevel } from './log.js'
 import { type OpenOptions, openOptions } from './open-options.js'
+import { removePidFile, writePidFile } from './pid-file.js'
 import { clearReadyFile, type ReadyReport, removeReadyFile, writeReadyFile } from './ready-file.js'
+import { createReload } from './reload.js'
+import { findServiceManager } from './service-manager.js'
 import { readStdin } from './stdin.js'
 import { aborted, stopAt } from './stop.js'
 import { uapiOf } from './uapi.js'
@@ -20,58 +25,89 @@ import { keepYoungHeapSmall } from './young-heap.js'
 
 export interface UpOptions extends ConfOptions, OpenOptions, TraceOptions, WaysInOptions {
   readonly level: LogLevel
+  /** Goes to the background once the tunnel stands. */
+  readonly detach?: boolean
+  readonly pidFile?: string
   readonly readyFile?: string
   /** The interface's name for wg(8), or the path of a socket of one's own. */
   readonly name?: string
   readonly uapi?: string
 }
 
-/** Resolves after a signal, once everything is closed. Rejects with the TunnelError that says why it cannot come up. */
-export async function up(options: UpOptions): Promise<void> {
-  keepYoungHeapSmall()
+/** Resolves with the exit code after a signal, once everything is closed. Rejects with the TunnelError that says why it cannot come up. */
+export async function up(options: UpOptions): Promise<number> {
   const log = createLog(options.level)
-  const config = await readConf(options, {
-    env: process.env,
-    readStdin: () => readStdin(longestConfig),
-    peersMayCome: options.name !== undefined || options.uapi !== undefined,
-    warn: log.warn,
-  })
+  if (options.detach && !isDetached()) return detach({ readsStdin: options.file === '-', log })
+  keepYoungHeapSmall()
+  const config = await readUpConf(options, log)
   for (const note of config.notes) log.info(note)
 
-  const stop = stopAt(['SIGINT', 'SIGTERM', 'SIGHUP'])
+  const stop = stopAt(['SIGINT', 'SIGTERM'])
   const { signal } = stop
-  let tunnel: Tunnel | undefined
-  const listeners: WayIn[] = []
-  const sockets: UapiSocket[] = []
+  const starterEnded = () => stop.end('who started it has ended')
+  if (options.detach) whenStarterEnds(starterEnded)
+  const manager = findServiceManager(process.env, log)
+  let reload = () => {}
+  const closings: (() => unknown)[] = [
+    onHangup(
+      () => reload(),
+      () => stop.end('the terminal is gone'),
+    ),
+  ]
   try {
-    tunnel = await openTunnel(config, {
+    const tunnel = await openTunnel(config, {
       signal,
       ...openOptions(options),
       ...(options.keylog !== undefined && { keylog: options.keylog }),
       ...(options.pcap !== undefined && { pcap: options.pcap }),
     })
-    // Only now: while another process has the key, the file may be its.
-    if (options.readyFile !== undefined) clearReadyFile(options.readyFile)
+    closings.push(() => tunnel.close())
     watchTunnel(tunnel, log)
+    allowStop(tunnel, () => stop.end('ended by `tunless down`'))
+    reload = createReload(() => readUpConf(options, log), tunnel, manager, log)
+    // Only now: while another process has the key, the files may be its.
+    const { readyFile, pidFile } = options
+    if (readyFile !== undefined) {
+      clearReadyFile(readyFile)
+      closings.push(() => removeReadyFile(readyFile))
+    }
+    if (pidFile !== undefined) {
+      writePidFile(pidFile)
+      closings.push(() => removePidFile(pidFile))
+    }
     const uapi = await startUapi(options, tunnel, log)
     if (uapi !== undefined) {
-      sockets.push(uapi)
+      closings.push(() => uapi.close())
       void uapi.removed.then(() => stop.end(`${uapi.path} was removed`))
     }
-    const dial = createDialer(target => (tunnel as Tunnel).connect({ ...target, timeout: options.timeout }))
+    const listeners: WayIn[] = []
+    closings.push(() => Promise.all(listeners.map(each => each.close())))
+    const dial = createDialer(target => tunnel.connect({ ...target, timeout: options.timeout }))
     await openWaysIn(options, { dial, tunnel }, log, listeners)
     const ready = await tellWhileWaiting(tunnel.ready({ timeout: options.timeout, signal }), tunnel, log)
-    announce(tunnel, ready, listeners, log)
-    if (options.readyFile !== undefined) writeReadyFile(options.readyFile, reportOf(tunnel, ready, listeners))
+    const said = announce(tunnel, ready, listeners, log)
+    if (readyFile !== undefined) writeReadyFile(readyFile, reportOf(tunnel, ready, listeners))
+    await manager.ready(said)
+    if (options.detach) await letStarterGo(starterEnded)
     await Promise.race([aborted(signal), tunnelEnded(tunnel)])
+    await manager.stopping()
   } catch (error) {
     if (!signal.aborted) throw error
   } finally {
+    await Promise.all(closings.reverse().map(close => close()))
     stop.done()
-    if (options.readyFile !== undefined) removeReadyFile(options.readyFile)
-    await Promise.all([...[...listeners, ...sockets].map(each => each.close()), tunnel?.close()])
   }
   log.info(`${(signal.reason as Error).message}, the tunnel is closed`)
+  return 0
+}
+
+function readUpConf(options: UpOptions, log: Log): Promise<CompleteConfig> {
+  return readConf(options, {
+    env: process.env,
+    readStdin: () => readStdin(longestConfig),
+    peersMayCome: options.name !== undefined || options.uapi !== undefined,
+    warn: log.warn,
+  })
 }
 
 async function startUapi({ name, uapi }: UpOptions, tunnel: Tunnel, log: Log): Promise<UapiSocket | undefined> {
@@ -82,11 +118,13 @@ async function startUapi({ name, uapi }: UpOptions, tunnel: Tunnel, log: Log): P
   return socket
 }
 
-function announce(tunnel: Tunnel, ready: Ready, listeners: readonly WayIn[], log: Log): void {
+/** Returns what it says of the tunnel. */
+function announce(tunnel: Tunnel, ready: Ready, listeners: readonly WayIn[], log: Log): string {
   const isEmpty = ready.peer === undefined && tunnel.peers().length === 0
   const said = isEmpty ? `it has no peers yet; UDP port ${tunnel.port}` : describeReady(ready, tunnel.port)
   log.info(`the tunnel stands: ${said}`)
   tellWaysIn(listeners, log)
+  return said
 }
 
 function reportOf(tunnel: Tunnel, { peer }: Ready, listeners: readonly WayIn[]): ReadyReport {

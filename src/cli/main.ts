@@ -6,6 +6,7 @@ import { print } from '../app/print.js'
 import { TunnelError } from '../errors.js'
 import { addCheck } from './check.js'
 import { addDemo } from './demo.js'
+import { addDown } from './down.js'
 import { exitCodeOf, exitCodes, runExitCodeOf } from './exit-codes.js'
 import { addGenkey } from './genkey.js'
 import { addGenpsk } from './genpsk.js'
@@ -80,6 +81,7 @@ export function createProgram(finish: Finish): Command {
   for (const add of [
     addRun,
     addUp,
+    addDown,
     addServe,
     addNc,
     addPing,

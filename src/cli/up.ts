@@ -5,6 +5,8 @@ import { addTunnelOptions, logLevel, type TunnelFlags, tunnelOptions } from './o
 import { addWaysInOptions, type WaysInFlags, waysInOptions } from './ways-in.js'
 
 interface UpFlags extends TunnelFlags, WaysInFlags {
+  readonly detach?: true
+  readonly pidFile?: string
   readonly readyFile?: string
   readonly name?: string
   readonly uapi?: string
@@ -20,6 +22,8 @@ export function addUp(program: Command, finish: Finish): void {
       program.command('up').description('bring a tunnel up and keep it, with a proxy and port forwards'),
     ),
   )
+    .option('--detach', 'go to the background once the tunnel stands; `tunless down` ends it')
+    .option('--pid-file <file>', 'write the process id there, as long as it runs')
     .option('--ready-file <file>', 'write where it listens as JSON there, once the tunnel stands')
     .addOption(
       new Option('--name <name>', 'let wg show and change it as the interface of this name (needs root)')
@@ -39,17 +43,19 @@ export function addUp(program: Command, finish: Finish): void {
     )
     .action(async (flags: UpFlags) => {
       const { up } = await import('../app/up.js')
-      const { readyFile, name, uapi, keylog, pcap, pcapLayers: layers } = flags
-      await up({
+      const { detach, pidFile, readyFile, name, uapi, keylog, pcap, pcapLayers: layers } = flags
+      const code = await up({
         ...tunnelOptions(flags),
         level: logLevel(flags),
         ...waysInOptions(flags),
+        ...(detach && { detach }),
+        ...(pidFile !== undefined && { pidFile }),
         ...(readyFile !== undefined && { readyFile }),
         ...(name !== undefined && { name }),
         ...(uapi !== undefined && { uapi }),
         ...(keylog !== undefined && { keylog }),
         ...(pcap !== undefined && { pcap: { file: pcap, layers } }),
       })
-      finish(0)
+      finish(code)
     })
 }

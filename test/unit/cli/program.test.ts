@@ -2,11 +2,13 @@ import { CommanderError } from 'commander'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { createProgram } from '../../../src/cli/main.js'
 
-const up = vi.hoisted(() => vi.fn(async () => {}))
+const up = vi.hoisted(() => vi.fn(async () => 0))
+const down = vi.hoisted(() => vi.fn(async () => {}))
 const nc = vi.hoisted(() => vi.fn(async () => 0))
 vi.mock('../../../src/app/up.js', () => ({ up }))
 const runCommand = vi.hoisted(() => vi.fn(async () => 0))
 vi.mock('../../../src/app/nc.js', () => ({ nc }))
+vi.mock('../../../src/app/down.js', () => ({ down }))
 vi.mock('../../../src/app/run.js', () => ({ run: runCommand }))
 
 /** Runs a command line; returns its exit code and what commander said on stderr. */
@@ -39,6 +41,7 @@ async function run(...argv: string[]): Promise<{ code: number | undefined; said:
 beforeEach(() => {
   up.mockClear()
   nc.mockClear()
+  down.mockClear()
   runCommand.mockClear()
 })
 
@@ -124,6 +127,20 @@ describe('tunless up', () => {
     expect(said).toMatch(/^tunless: /)
     expect(said).toMatch(/^tunless: see tunless( up)? --help$/m)
     expect(up).not.toHaveBeenCalled()
+  })
+})
+
+describe('tunless up --detach and down', () => {
+  it('go by what they are given', async () => {
+    up.mockResolvedValueOnce(1)
+    expect((await run('up', '--detach', '--pid-file', 'a.pid')).code).toBe(1)
+    expect(up).toHaveBeenCalledExactlyOnceWith(expect.objectContaining({ detach: true, pidFile: 'a.pid' }))
+    expect((await run('down', '-c', 'a.conf', '--timeout', '2m', '-q')).code).toBe(0)
+    expect((await run('down')).code).toBe(0)
+    expect(down.mock.calls).toEqual([
+      [{ file: 'a.conf', timeout: 120_000, level: 'quiet' }],
+      [{ timeout: 10_000, level: 'normal' }],
+    ])
   })
 })
 
