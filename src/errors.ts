@@ -68,12 +68,14 @@ export const errorCodes = {
     remedy: 'Use an address from the AllowedIPs, or extend them.',
   },
   UNKNOWN_HOST: {
-    means: "The name is neither a peer's Name nor a Host of the configuration, and no DNS server in the tunnel knows it.",
+    means:
+      "The name is neither a peer's Name nor a Host of the configuration, and no DNS server in the tunnel knows it.",
     remedy: 'Check the name, use an address, or add Name, Host or DNS to the configuration.',
   },
   DNS_UNAVAILABLE: {
     means: 'No DNS server in the tunnel gave an answer, neither an address nor that the name does not exist.',
-    remedy: "Check DNS and DNSRoute, the servers' place in the AllowedIPs, and whether they serve this tunnel's address.",
+    remedy:
+      "Check DNS and DNSRoute, the servers' place in the AllowedIPs, and whether they serve this tunnel's address.",
   },
   TRACE_FILE_REFUSED: {
     means: 'The file of --keylog or --pcap cannot be written, or others could read it.',
@@ -90,6 +92,10 @@ export const errorCodes = {
   TUNNEL_NOT_STOPPED: {
     means: 'The process that runs the tunnel does not end it for others, or did not end in time.',
     remedy: 'End that process, which the message names.',
+  },
+  LOG_FAILED: {
+    means: 'The file or the service of --connection-log cannot be written.',
+    remedy: 'Check its directory, or that the syslog daemon runs.',
   },
   READY_FILE_FAILED: {
     means: 'The file of --ready-file or --pid-file cannot be written.',

@@ -12,6 +12,7 @@ import { type ConfOptions, readConf } from './conf.js'
 import { describeReady } from './describe.js'
 import { createDialLog } from './dial-log.js'
 import { createLog, type Log, type LogLevel } from './log.js'
+import { Observer, type ObserverOptions } from './observe/observer.js'
 import { type OpenOptions, openOptions } from './open-options.js'
 import { readStdin } from './stdin.js'
 import { aborted, stopAt } from './stop.js'
@@ -19,7 +20,7 @@ import { tellWhileWaiting } from './waiting.js'
 import { tunnelEnded, watchTunnel } from './watch.js'
 import { keepYoungHeapSmall } from './young-heap.js'
 
-export interface ServeOptions extends ConfOptions, OpenOptions {
+export interface ServeOptions extends ConfOptions, OpenOptions, ObserverOptions {
   /** For the first handshake, and apart for each dial, ms; 0 waits without end. */
   readonly timeout: number
   readonly level: LogLevel
@@ -53,14 +54,16 @@ export async function serve(options: ServeOptions): Promise<void> {
   const { signal } = stop
   let tunnel: Tunnel | undefined
   let gateway: Gateway | undefined
+  let observer: Observer | undefined
   try {
+    observer = await Observer.open(options, log)
     tunnel = await openTunnel(config, {
       signal,
       ...openOptions(options),
       ...(options.udpIdle !== undefined && { stackLimits: { forwardIdle: options.udpIdle } }),
     })
     watchTunnel(tunnel, log)
-    gateway = openGateway(options, routes, tunnel, log)
+    gateway = openGateway(options, routes, tunnel, observer, log)
     // Who has no Endpoint calls when it likes; there is nobody to wait for then.
     const waits = tunnel.peers().every(peer => peer.endpoint !== undefined)
     const ready = waits
@@ -68,6 +71,7 @@ export async function serve(options: ServeOptions): Promise<void> {
       : undefined
     const said =
       ready === undefined ? `waiting for its peers on UDP port ${tunnel.port}` : describeReady(ready, tunnel.port)
+    observer.ready()
     log.info(`the gateway stands: ${said}`)
     log.info(`it leads to ${options.routes.join(', ')}; peers need that in their AllowedIPs`)
     await Promise.race([aborted(signal), tunnelEnded(tunnel)])
@@ -77,11 +81,18 @@ export async function serve(options: ServeOptions): Promise<void> {
     stop.done()
     gateway?.close()
     await tunnel?.close()
+    await observer?.close()
   }
   log.info(`${(signal.reason as Error).message}, the tunnel is closed`)
 }
 
-function openGateway(options: ServeOptions, routes: readonly GatewayRoute[], tunnel: Tunnel, log: Log): Gateway {
+function openGateway(
+  options: ServeOptions,
+  routes: readonly GatewayRoute[],
+  tunnel: Tunnel,
+  observer: Observer,
+  log: Log,
+): Gateway {
   const { timeout, maxConnections, maxFlows } = options
   const gateway = createGateway({
     target: createTargets({ routes, inside: () => tunnel.peers().flatMap(peer => peer.allowedIps) }),
@@ -100,7 +111,16 @@ function openGateway(options: ServeOptions, routes: readonly GatewayRoute[], tun
       },
     }),
     onError: createDialLog(log, timeout),
+    onConnection: observer.onConnection,
   })
+  observer.watch(
+    tunnel,
+    () =>
+      new Map([
+        ['serve', gateway.connections],
+        ['serve-udp', gateway.flows],
+      ]),
+  )
   tunnel.createForwarder({ prefixes: options.routes.map(route => route.split('=')[0] as string) }, gateway.handlers)
   return gateway
 }

@@ -1,9 +1,10 @@
 import { type Command, Option } from 'commander'
 import { collectText, readCount, readDuration } from './arguments.js'
 import type { Finish } from './main.js'
+import { addObserverOptions, type ObserverFlags, observerOptions } from './observe.js'
 import { addTunnelOptions, logLevel, type TunnelFlags, tunnelOptions } from './options.js'
 
-interface ServeFlags extends TunnelFlags {
+interface ServeFlags extends TunnelFlags, ObserverFlags {
   readonly route?: string[]
   readonly maxConnections?: number
   readonly maxUdpFlows?: number
@@ -13,8 +14,10 @@ interface ServeFlags extends TunnelFlags {
 
 /** `tunless serve`: a gateway to this host's networks, without root. */
 export function addServe(program: Command, finish: Finish): void {
-  addTunnelOptions(
-    program.command('serve').description("lead the tunnel's peers into this host's networks: a gateway without root"),
+  addObserverOptions(
+    addTunnelOptions(
+      program.command('serve').description("lead the tunnel's peers into this host's networks: a gateway without root"),
+    ),
   )
     .option(
       '--route <cidr>',
@@ -45,6 +48,7 @@ What is of this host, of its links, of its peers or of a cloud's metadata servic
       const { route: routes = [], maxConnections, maxUdpFlows: maxFlows, udpIdle, ping } = flags
       await serve({
         ...tunnelOptions(flags),
+        ...observerOptions(flags),
         level: logLevel(flags),
         routes,
         ping,

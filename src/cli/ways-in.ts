@@ -41,7 +41,8 @@ export function collectProxy(text: string, previous: readonly ListenAt[] = []): 
   return [...previous, readListenAt(text)]
 }
 
-function readListenAt(text: string): ListenAt {
+/** `[bind:]port`, `unix:/path` or `/path`. */
+export function readListenAt(text: string): ListenAt {
   if (text.includes('/')) return { path: readPath(text) }
   return readListen(text)
 }
