@@ -6,7 +6,7 @@ import type { Tunnel } from '../node/tunnel.js'
 import type { ConnectionRecord } from '../proxy/client.js'
 import { createCredentials } from '../proxy/credentials.js'
 import { startDatagramForward } from '../proxy/datagram-forward.js'
-import { createDialer, type Dialer, formatTarget, type Target } from '../proxy/dialer.js'
+import { asRelaySocket, createDialer, type Dialer, formatTarget, type Target } from '../proxy/dialer.js'
 import { boundDial, createHostDialer } from '../proxy/direct.js'
 import { startForward } from '../proxy/forward.js'
 import { formatListenAt, isLoopback, type ListenAt, type LocalPath } from '../proxy/listener.js'
@@ -142,9 +142,16 @@ function mustRun(tunnel: Tunnel | undefined, option: string): Tunnel {
 function localDialer(to: Target | LocalPath, timeout: number): Dialer {
   if (!('path' in to)) return createHostDialer(timeout)
   return boundDial(
-    createDialer(({ allowHalfOpen }) => connect({ path: to.path, allowHalfOpen })),
+    createDialer(({ allowHalfOpen }) => asRelaySocket(connect({ path: to.path, allowHalfOpen }))),
     timeout,
   )
+}
+
+/** Clients now, by the way they came. */
+export function openByWay(ways: readonly WayIn[]): Map<string, number> {
+  const open = new Map<string, number>()
+  for (const { report, connections } of ways) open.set(report.type, (open.get(report.type) ?? 0) + connections)
+  return open
 }
 
 export function tellWaysIn(ways: readonly WayIn[], log: Log): void {

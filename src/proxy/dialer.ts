@@ -1,5 +1,6 @@
 // What a way in needs from whoever carries its connections: a dialer. The tunnel is one, the host's network could be another,
 // a policy may stand before either; proxies see only this, and why a dial failed.
+import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 
 /** Where a client wants to go: a name or an address without brackets, and a port above 0. */
@@ -55,6 +56,16 @@ export function createDialer(connect: (options: Target & { allowHalfOpen: true }
 
 /** For 'error' of a socket whose 'close' says enough. Shared: a closure would keep what it can see as long as the connection. */
 export function ignore(): void {}
+
+/** A socket of the host's that may be no TCP: Node cannot reset such a one, and throws; it is destroyed instead. */
+export function asRelaySocket(socket: Socket): Socket {
+  socket.resetAndDestroy = destroyInstead
+  return socket
+}
+
+function destroyInstead(this: Socket): Socket {
+  return this.destroy()
+}
 
 /** Why a dial failed, as far as the ways in tell their clients. */
 export type DialFailure =

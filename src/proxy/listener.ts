@@ -3,7 +3,7 @@
 import { createServer, type Server, type Socket } from 'node:net'
 import { TunnelError } from '../errors.js'
 import { listenAtPath, type UnixSocket, type UnixSocketWords } from '../node/unix-socket.js'
-import { formatTarget } from './dialer.js'
+import { asRelaySocket, formatTarget } from './dialer.js'
 
 export interface LocalAddress {
   readonly host: string
@@ -51,7 +51,7 @@ export async function listenLocally<At extends ListenAt>(
   const server = createServer({ allowHalfOpen: true, noDelay: true }, socket => {
     open.add(socket)
     socket.on('close', forget)
-    accept(socket)
+    accept('path' in at ? asRelaySocket(socket) : socket)
   })
   function forget(this: Socket): void {
     open.delete(this)

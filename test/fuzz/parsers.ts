@@ -242,7 +242,7 @@ function readSocksDatagram(input: Uint8Array): string {
 function readUrl(input: Uint8Array): string {
   const url = Buffer.from(input).toString('latin1')
   const target = readAbsoluteForm('GET', url)
-  if ('why' in target) return target.why.slice(0, 12)
+  if ('why' in target) return String(target.status)
   const { host, port, authority, path } = target
   if (/[\s/?#@[\]]/.test(host) || path[0] !== '/' || path.includes('#')) throw new Error(`${host} ${path}`)
   deepStrictEqual(readAuthority(authority, 80), { host, port })

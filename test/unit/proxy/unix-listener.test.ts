@@ -47,6 +47,20 @@ describe('a unix socket', () => {
     expect(readdirSync(directory)).toEqual([])
   })
 
+  it('is cut where TCP would be reset, for it cannot be', async () => {
+    const target = await startTarget(socket => socket.once('data', () => socket.resetAndDestroy()))
+    const path = join(folder(), 'db.sock')
+    const forward = await start(path, target.port)
+    const refused = await start(`${path}2`)
+    for (const at of [path, `${path}2`]) {
+      const client = net.connect(at).on('error', () => {})
+      client.write('x')
+      await once(client.resume(), 'close')
+    }
+    await until(() => forward.records.length === 1 && refused.records.length === 1)
+    expect([forward.records[0]?.result, refused.records[0]?.result]).toEqual(['cut', 'refused'])
+  })
+
   it('takes the place of one that nobody listens on', async () => {
     const path = join(folder(), 'db.sock')
     const dead = net.createServer().listen(`${path}.x`)
