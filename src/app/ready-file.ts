@@ -2,6 +2,7 @@
 import { accessSync, constants, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { TunnelError } from '../errors.js'
+import type { Ready, Tunnel } from '../node/tunnel.js'
 import type { Target } from '../proxy/dialer.js'
 import type { ListenAt, LocalPath } from '../proxy/listener.js'
 
@@ -23,6 +24,10 @@ export interface ReadyReport {
   }
   /** Ports as bound. */
   readonly listeners: readonly ListenerReport[]
+  /** Where --metrics is, as bound. */
+  readonly metrics?: ListenAt
+  /** Of serve: where it leads, as given. */
+  readonly routes?: readonly string[]
 }
 
 /** A local address has host and port, a unix socket its path. */
@@ -31,6 +36,35 @@ export type ListenerReport =
   | (ListenAt & { readonly type: 'forward'; readonly target: Target; readonly protocol?: 'udp' })
   /** On the tunnel's addresses; `::` is all of them. Its target is on this host. */
   | { readonly type: 'reverse'; readonly host: string; readonly port: number; readonly target: Target | LocalPath }
+
+export function readyReport(
+  tunnel: Tunnel,
+  { peer }: Ready,
+  places: {
+    readonly listeners: readonly { readonly report: ListenerReport }[]
+    readonly metrics: ListenAt | undefined
+    readonly routes?: readonly string[]
+  },
+): ReadyReport {
+  const { listeners, metrics, routes } = places
+  return {
+    pid: process.pid,
+    publicKey: tunnel.publicKey,
+    addresses: tunnel.addresses,
+    port: tunnel.port,
+    ...(peer && {
+      peer: {
+        ...(peer.name !== undefined && { name: peer.name }),
+        publicKey: peer.publicKey,
+        ...(peer.endpoint !== undefined && { endpoint: peer.endpoint }),
+        ...(peer.rtt !== undefined && { rtt: peer.rtt }),
+      },
+    }),
+    listeners: listeners.map(listener => listener.report),
+    ...(metrics && { metrics }),
+    ...(routes && { routes }),
+  }
+}
 
 /**
  * Removes what an earlier run left, so that who waits for the file waits for this one. Throws READY_FILE_FAILED, also where it

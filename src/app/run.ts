@@ -19,6 +19,7 @@ import { type ConfOptions, readConf } from './conf.js'
 import { describeReady } from './describe.js'
 import { joinVariable } from './join.js'
 import { createLog, type Log, type LogLevel } from './log.js'
+import { Observer, type ObserverOptions } from './observe/observer.js'
 import type { OpenOptions } from './open-options.js'
 import { type Reach, withReach } from './reach.js'
 import { Interrupted, type RunSignals, runCommand, takeSignals } from './run-command.js'
@@ -27,14 +28,14 @@ import { countDenied, summaryLines, TargetCount, type TunnelTotals, totalsOf, wr
 import { waitForTargets } from './run-wait.js'
 import { readStdin } from './stdin.js'
 import { watchTunnel } from './watch.js'
-import { openWaysIn, tellWaysIn, type WayIn, type WaysInOptions } from './ways-in.js'
+import { openByWay, openWaysIn, tellWaysIn, type WayIn, type WaysInOptions } from './ways-in.js'
 import { keepYoungHeapSmall } from './young-heap.js'
 
 /** How long connections that the command left may take for their last bytes, ms, and how often that is looked at. */
 const longestDrain = 1000
 const drainPause = 10
 
-export interface RunOptions extends ConfOptions, OpenOptions, WaysInOptions {
+export interface RunOptions extends ConfOptions, OpenOptions, WaysInOptions, ObserverOptions {
   readonly level: LogLevel
   /** Each has to accept a connection before the command starts. */
   readonly wait: readonly Target[]
@@ -57,6 +58,7 @@ export async function run(options: RunOptions): Promise<number> {
     log.warn(`-c ${options.file} is not used: ${joinVariable} names a tunnel to join`)
   for (const note of config?.notes ?? []) log.info(note)
   const signals = takeSignals()
+  const observer = await Observer.open(options, log)
   try {
     return await withReach(
       {
@@ -66,7 +68,7 @@ export async function run(options: RunOptions): Promise<number> {
         signal: signals.interrupted,
         cut: signals.interrupted,
       },
-      reach => new Run(options, direct, reach, signals, log).run(),
+      reach => new Run(options, direct, reach, observer, signals, log).run(),
     )
   } catch (error) {
     const { reason } = signals.interrupted
@@ -74,6 +76,7 @@ export async function run(options: RunOptions): Promise<number> {
     log.info(`${reason.message}, the command was not started`)
     return reason.code
   } finally {
+    await observer.close()
     signals.done()
   }
 }
@@ -90,6 +93,7 @@ function readPattern(text: string): DirectPattern {
 class Run {
   readonly #options: RunOptions
   readonly #reach: Reach
+  readonly #observer: Observer
   readonly #signals: RunSignals
   readonly #log: Log
   readonly #denied = new TargetCount()
@@ -98,9 +102,17 @@ class Run {
   readonly #ways: WayIn[] = []
   #wayIn: ControlWayIn | undefined
 
-  constructor(options: RunOptions, direct: readonly DirectPattern[], reach: Reach, signals: RunSignals, log: Log) {
+  constructor(
+    options: RunOptions,
+    direct: readonly DirectPattern[],
+    reach: Reach,
+    observer: Observer,
+    signals: RunSignals,
+    log: Log,
+  ) {
     this.#options = options
     this.#reach = reach
+    this.#observer = observer
     this.#signals = signals
     this.#log = log
     this.#dial = this.#createDial(direct)
@@ -109,9 +121,12 @@ class Run {
   async run(): Promise<number> {
     const { own, pid } = this.#reach
     try {
-      if (own !== undefined) watchTunnel(own, this.#log)
-      else this.#log.info(`uses the tunnel of process ${pid}`)
+      if (own !== undefined) {
+        watchTunnel(own, this.#log)
+        this.#observer.watch(own, () => openByWay(this.#ways))
+      } else this.#log.info(`uses the tunnel of process ${pid}`)
       const ready = await this.#reach.ready({ timeout: this.#options.timeout, signal: this.#signals.interrupted })
+      this.#observer.ready()
       if (own !== undefined) this.#log.info(`the tunnel stands: ${describeReady(ready, own.port)}`)
       const env = await this.#openWays()
       await this.#waitForTargets()
@@ -124,7 +139,7 @@ class Run {
 
   #createDial(patterns: readonly DirectPattern[]): Dialer {
     const { timeout } = this.#options
-    const tunnel = countDenied(dialerOf(this.#reach, timeout), this.#denied)
+    const tunnel = this.#observer.dialer(countDenied(dialerOf(this.#reach, timeout), this.#denied))
     if (patterns.length === 0) return tunnel
     return createDirectDialer({
       patterns,
@@ -139,7 +154,7 @@ class Run {
   /** Returns the command's environment. */
   async #openWays(): Promise<Record<string, string | undefined>> {
     const { proxyAuth } = this.#options
-    const carrier = { dial: this.#dial, tunnel: this.#reach.own }
+    const carrier = { dial: this.#dial, tunnel: this.#reach.own, onConnection: this.#observer.onConnection }
     const credentials = proxyAuth
       ? { user: randomBytes(8).toString('hex'), password: randomBytes(16).toString('hex') }
       : undefined
@@ -166,7 +181,8 @@ class Run {
   async #openWayIn(): Promise<string | undefined> {
     const reach = this.#reach
     const handlers: ControlHandlers = {
-      dial: (host, port, { signal, timeout = 0 }) => boundDial(this.#dial, timeout)({ host, port }, signal),
+      dial: (host, port, { signal, timeout = 0 }) =>
+        this.#observer.joined({ host, port }, () => boundDial(this.#dial, timeout)({ host, port }, signal)),
       status: () => statusNow(reach),
       async answer(question, signal) {
         if (question.op === 'ping') return { ...(await reach.ping(question.host, { ...question, signal })) }

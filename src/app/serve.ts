@@ -2,7 +2,7 @@
 import { connect } from 'node:net'
 import { longestConfig } from '../core/config/lines.js'
 import { TunnelError } from '../errors.js'
-import { openTunnel } from '../node/open.js'
+import { allowStop, openTunnel } from '../node/open.js'
 import type { Tunnel } from '../node/tunnel.js'
 import { createDialer } from '../proxy/dialer.js'
 import { askByProgram } from '../proxy/gateway/echoes.js'
@@ -11,9 +11,14 @@ import { createTargets, type GatewayRoute, readRoute } from '../proxy/gateway/ta
 import { type ConfOptions, readConf } from './conf.js'
 import { describeReady } from './describe.js'
 import { createDialLog } from './dial-log.js'
+import { onHangup } from './hangup.js'
 import { createLog, type Log, type LogLevel } from './log.js'
 import { Observer, type ObserverOptions } from './observe/observer.js'
 import { type OpenOptions, openOptions } from './open-options.js'
+import { removePidFile, writePidFile } from './pid-file.js'
+import { clearReadyFile, readyReport, removeReadyFile, writeReadyFile } from './ready-file.js'
+import { createReload } from './reload.js'
+import { findServiceManager } from './service-manager.js'
 import { readStdin } from './stdin.js'
 import { aborted, stopAt } from './stop.js'
 import { tellWhileWaiting } from './waiting.js'
@@ -24,6 +29,8 @@ export interface ServeOptions extends ConfOptions, OpenOptions, ObserverOptions 
   /** For the first handshake, and apart for each dial, ms; 0 waits without end. */
   readonly timeout: number
   readonly level: LogLevel
+  readonly pidFile?: string
+  readonly readyFile?: string
   /** `CIDR` or `ADDRESS=TARGET`; one at least. */
   readonly routes: readonly string[]
   /** For each peer. */
@@ -43,45 +50,65 @@ export async function serve(options: ServeOptions): Promise<void> {
     throw new TunnelError('USAGE', 'serve leads nowhere yet: name what peers may reach by --route CIDR')
   }
   const routes = options.routes.map(readRoute)
-  const config = await readConf(options, {
-    env: process.env,
-    readStdin: () => readStdin(longestConfig),
-    warn: log.warn,
-  })
+  const read = () => {
+    return readConf(options, { env: process.env, readStdin: () => readStdin(longestConfig), warn: log.warn })
+  }
+  const config = await read()
   for (const note of config.notes) log.info(note)
 
-  const stop = stopAt(['SIGINT', 'SIGTERM', 'SIGHUP'])
+  const stop = stopAt(['SIGINT', 'SIGTERM'])
   const { signal } = stop
-  let tunnel: Tunnel | undefined
-  let gateway: Gateway | undefined
+  const manager = findServiceManager(process.env, log)
+  let reload = () => {}
   let observer: Observer | undefined
+  const hangup = () => {
+    observer?.reopen()
+    reload()
+  }
+  const closings: (() => unknown)[] = [onHangup(hangup, () => stop.end('the terminal is gone'))]
   try {
     observer = await Observer.open(options, log)
-    tunnel = await openTunnel(config, {
+    const tunnel = await openTunnel(config, {
       signal,
       ...openOptions(options),
       ...(options.udpIdle !== undefined && { stackLimits: { forwardIdle: options.udpIdle } }),
     })
+    closings.push(() => tunnel.close())
     watchTunnel(tunnel, log)
-    gateway = openGateway(options, routes, tunnel, observer, log)
+    allowStop(tunnel, () => stop.end('ended by `tunless down`'))
+    reload = createReload(read, tunnel, manager, log)
+    const { readyFile, pidFile } = options
+    if (readyFile !== undefined) {
+      clearReadyFile(readyFile)
+      closings.push(() => removeReadyFile(readyFile))
+    }
+    if (pidFile !== undefined) {
+      writePidFile(pidFile)
+      closings.push(() => removePidFile(pidFile))
+    }
+    const gateway = openGateway(options, routes, tunnel, observer, log)
+    closings.push(() => gateway.close())
     // Who has no Endpoint calls when it likes; there is nobody to wait for then.
     const waits = tunnel.peers().every(peer => peer.endpoint !== undefined)
-    const ready = waits
-      ? await tellWhileWaiting(tunnel.ready({ timeout: options.timeout, signal }), tunnel, log)
-      : undefined
-    const said =
-      ready === undefined ? `waiting for its peers on UDP port ${tunnel.port}` : describeReady(ready, tunnel.port)
+    const ready = waits ? await tellWhileWaiting(tunnel.ready({ timeout: options.timeout, signal }), tunnel, log) : {}
+    const said = waits ? describeReady(ready, tunnel.port) : `waiting for its peers on UDP port ${tunnel.port}`
     observer.ready()
     log.info(`the gateway stands: ${said}`)
     log.info(`it leads to ${options.routes.join(', ')}; peers need that in their AllowedIPs`)
+    if (readyFile !== undefined) {
+      const places = { listeners: [], metrics: observer.address, routes: options.routes }
+      writeReadyFile(readyFile, readyReport(tunnel, ready, places))
+    }
+    await manager.ready(said)
     await Promise.race([aborted(signal), tunnelEnded(tunnel)])
+    await manager.stopping()
   } catch (error) {
     if (!signal.aborted) throw error
   } finally {
-    stop.done()
-    gateway?.close()
-    await tunnel?.close()
+    await Promise.all(closings.reverse().map(close => close()))
+    // Last: what the others cut is still logged.
     await observer?.close()
+    stop.done()
   }
   log.info(`${(signal.reason as Error).message}, the tunnel is closed`)
 }

@@ -9,9 +9,10 @@ import { describeReady } from './describe.js'
 import { detach, isDetached, letStarterGo, whenStarterEnds } from './detach.js'
 import { onHangup } from './hangup.js'
 import { createLog, type Log, type LogLevel } from './log.js'
+import { Observer, type ObserverOptions } from './observe/observer.js'
 import { type OpenOptions, openOptions } from './open-options.js'
 import { removePidFile, writePidFile } from './pid-file.js'
-import { clearReadyFile, type ReadyReport, removeReadyFile, writeReadyFile } from './ready-file.js'
+import { clearReadyFile, readyReport, removeReadyFile, writeReadyFile } from './ready-file.js'
 import { createReload } from './reload.js'
 import { findServiceManager } from './service-manager.js'
 import { readStdin } from './stdin.js'
@@ -20,10 +21,10 @@ import { uapiOf } from './uapi.js'
 import { serveUapi, type UapiSocket, uapiPath } from './uapi-socket.js'
 import { tellWhileWaiting } from './waiting.js'
 import { tunnelEnded, watchTunnel } from './watch.js'
-import { openWaysIn, tellWaysIn, type WayIn, type WaysInOptions } from './ways-in.js'
+import { openByWay, openWaysIn, tellWaysIn, type WayIn, type WaysInOptions } from './ways-in.js'
 import { keepYoungHeapSmall } from './young-heap.js'
 
-export interface UpOptions extends ConfOptions, OpenOptions, TraceOptions, WaysInOptions {
+export interface UpOptions extends ConfOptions, OpenOptions, TraceOptions, WaysInOptions, ObserverOptions {
   readonly level: LogLevel
   /** Goes to the background once the tunnel stands. */
   readonly detach?: boolean
@@ -48,13 +49,18 @@ export async function up(options: UpOptions): Promise<number> {
   if (options.detach) whenStarterEnds(starterEnded)
   const manager = findServiceManager(process.env, log)
   let reload = () => {}
+  let observer: Observer | undefined
   const closings: (() => unknown)[] = [
     onHangup(
-      () => reload(),
+      () => {
+        observer?.reopen()
+        reload()
+      },
       () => stop.end('the terminal is gone'),
     ),
   ]
   try {
+    observer = await Observer.open(options, log)
     const tunnel = await openTunnel(config, {
       signal,
       ...openOptions(options),
@@ -82,11 +88,14 @@ export async function up(options: UpOptions): Promise<number> {
     }
     const listeners: WayIn[] = []
     closings.push(() => Promise.all(listeners.map(each => each.close())))
-    const dial = createDialer(target => tunnel.connect({ ...target, timeout: options.timeout }))
-    await openWaysIn(options, { dial, tunnel }, log, listeners)
+    observer.watch(tunnel, () => openByWay(listeners))
+    const dial = observer.dialer(createDialer(target => tunnel.connect({ ...target, timeout: options.timeout })))
+    await openWaysIn(options, { dial, tunnel, onConnection: observer.onConnection }, log, listeners)
     const ready = await tellWhileWaiting(tunnel.ready({ timeout: options.timeout, signal }), tunnel, log)
+    observer.ready()
     const said = announce(tunnel, ready, listeners, log)
-    if (readyFile !== undefined) writeReadyFile(readyFile, reportOf(tunnel, ready, listeners))
+    if (readyFile !== undefined)
+      writeReadyFile(readyFile, readyReport(tunnel, ready, { listeners, metrics: observer.address }))
     await manager.ready(said)
     if (options.detach) await letStarterGo(starterEnded)
     await Promise.race([aborted(signal), tunnelEnded(tunnel)])
@@ -95,6 +104,8 @@ export async function up(options: UpOptions): Promise<number> {
     if (!signal.aborted) throw error
   } finally {
     await Promise.all(closings.reverse().map(close => close()))
+    // Last: what the others cut is still logged.
+    await observer?.close()
     stop.done()
   }
   log.info(`${(signal.reason as Error).message}, the tunnel is closed`)
@@ -125,22 +136,4 @@ function announce(tunnel: Tunnel, ready: Ready, listeners: readonly WayIn[], log
   log.info(`the tunnel stands: ${said}`)
   tellWaysIn(listeners, log)
   return said
-}
-
-function reportOf(tunnel: Tunnel, { peer }: Ready, listeners: readonly WayIn[]): ReadyReport {
-  return {
-    pid: process.pid,
-    publicKey: tunnel.publicKey,
-    addresses: tunnel.addresses,
-    port: tunnel.port,
-    ...(peer && {
-      peer: {
-        ...(peer.name !== undefined && { name: peer.name }),
-        publicKey: peer.publicKey,
-        ...(peer.endpoint !== undefined && { endpoint: peer.endpoint }),
-        ...(peer.rtt !== undefined && { rtt: peer.rtt }),
-      },
-    }),
-    listeners: listeners.map(listener => listener.report),
-  }
 }

@@ -1,10 +1,11 @@
 import type { Command } from 'commander'
 import { collectText, type Listen, readEndpoint } from './arguments.js'
 import type { Finish } from './main.js'
+import { addObserverOptions, type ObserverFlags, observerOptions } from './observe.js'
 import { addTunnelOptions, logLevel, type TunnelFlags, tunnelOptions } from './options.js'
 import { addWaysInOptions, type WaysInFlags, waysInOptions } from './ways-in.js'
 
-interface RunFlags extends TunnelFlags, WaysInFlags {
+interface RunFlags extends TunnelFlags, WaysInFlags, ObserverFlags {
   readonly wait?: Listen[]
   readonly direct?: string[]
   readonly proxyAuth: boolean
@@ -27,11 +28,10 @@ Examples:
 
 /** `tunless run`: a command with a tunnel around it. */
 export function addRun(program: Command, finish: Finish): void {
-  addWaysInOptions(
-    addTunnelOptions(
-      program.command('run').description('run a command with a tunnel around it, and end with its exit code'),
-    ),
-  )
+  const command = program
+    .command('run')
+    .description('run a command with a tunnel around it, and end with its exit code')
+  addObserverOptions(addWaysInOptions(addTunnelOptions(command)))
     .option(
       '--wait <host:port>',
       'start the command once this target accepts a connection, for which it has --timeout; repeatable',
@@ -45,11 +45,11 @@ export function addRun(program: Command, finish: Finish): void {
     .option('--no-proxy-auth', 'no credentials in the proxy variables, for programs that cannot send any')
     .argument('<command...>', 'a program and its arguments')
     .addHelpText('after', footer)
-    .action(async (command: string[], flags: RunFlags) => {
+    .action(async (words: string[], flags: RunFlags) => {
       const { run } = await import('../app/run.js')
       const { wait = [], direct = [], proxyAuth } = flags
-      const options = { ...tunnelOptions(flags), ...waysInOptions(flags), level: logLevel(flags) }
-      finish(await run({ ...options, wait, direct, proxyAuth, command }))
+      const options = { ...tunnelOptions(flags), ...waysInOptions(flags), ...observerOptions(flags) }
+      finish(await run({ ...options, level: logLevel(flags), wait, direct, proxyAuth, command: words }))
     })
 }
 

@@ -10,6 +10,8 @@ interface ServeFlags extends TunnelFlags, ObserverFlags {
   readonly maxUdpFlows?: number
   readonly udpIdle?: number
   readonly ping: boolean
+  readonly pidFile?: string
+  readonly readyFile?: string
 }
 
 /** `tunless serve`: a gateway to this host's networks, without root. */
@@ -36,6 +38,8 @@ export function addServe(program: Command, finish: Finish): void {
       ),
     )
     .option('--no-ping', "answer no pings (else this host's ping asks the target)")
+    .option('--pid-file <file>', 'write the process id there, as long as it runs')
+    .option('--ready-file <file>', 'write what it does as JSON there, once the gateway stands')
     .addHelpText(
       'after',
       `
@@ -45,13 +49,15 @@ What is of this host, of its links, of its peers or of a cloud's metadata servic
     )
     .action(async (flags: ServeFlags) => {
       const { serve } = await import('../app/serve.js')
-      const { route: routes = [], maxConnections, maxUdpFlows: maxFlows, udpIdle, ping } = flags
+      const { route: routes = [], maxConnections, maxUdpFlows: maxFlows, udpIdle, ping, pidFile, readyFile } = flags
       await serve({
         ...tunnelOptions(flags),
         ...observerOptions(flags),
         level: logLevel(flags),
         routes,
         ping,
+        ...(pidFile !== undefined && { pidFile }),
+        ...(readyFile !== undefined && { readyFile }),
         ...(maxConnections !== undefined && { maxConnections }),
         ...(maxFlows !== undefined && { maxFlows }),
         ...(udpIdle !== undefined && udpIdle > 0 && { udpIdle }),

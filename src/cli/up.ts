@@ -1,10 +1,11 @@
 import { type Command, Option } from 'commander'
 import { readInterfaceName } from './arguments.js'
 import type { Finish } from './main.js'
+import { addObserverOptions, type ObserverFlags, observerOptions } from './observe.js'
 import { addTunnelOptions, logLevel, type TunnelFlags, tunnelOptions } from './options.js'
 import { addWaysInOptions, type WaysInFlags, waysInOptions } from './ways-in.js'
 
-interface UpFlags extends TunnelFlags, WaysInFlags {
+interface UpFlags extends TunnelFlags, WaysInFlags, ObserverFlags {
   readonly detach?: true
   readonly pidFile?: string
   readonly readyFile?: string
@@ -17,11 +18,8 @@ interface UpFlags extends TunnelFlags, WaysInFlags {
 
 /** `tunless up`: a tunnel that stays, with a proxy and port forwards. */
 export function addUp(program: Command, finish: Finish): void {
-  addWaysInOptions(
-    addTunnelOptions(
-      program.command('up').description('bring a tunnel up and keep it, with a proxy and port forwards'),
-    ),
-  )
+  const command = program.command('up').description('bring a tunnel up and keep it, with a proxy and port forwards')
+  addObserverOptions(addWaysInOptions(addTunnelOptions(command)))
     .option('--detach', 'go to the background once the tunnel stands; `tunless down` ends it')
     .option('--pid-file <file>', 'write the process id there, as long as it runs')
     .option('--ready-file <file>', 'write where it listens as JSON there, once the tunnel stands')
@@ -48,6 +46,7 @@ export function addUp(program: Command, finish: Finish): void {
         ...tunnelOptions(flags),
         level: logLevel(flags),
         ...waysInOptions(flags),
+        ...observerOptions(flags),
         ...(detach && { detach }),
         ...(pidFile !== undefined && { pidFile }),
         ...(readyFile !== undefined && { readyFile }),

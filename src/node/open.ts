@@ -91,6 +91,16 @@ export function allowStop(tunnel: Tunnel, stop: () => void): void {
   stops.set(tunnel, stop)
 }
 
+/** Dials of those who joined. */
+type JoinedDial = (target: { host: string; port: number }, dial: () => Promise<Duplex>) => Promise<Duplex>
+
+const watchers = new WeakMap<Tunnel, JoinedDial>()
+
+/** @internal Lets its owner see what others dial through the tunnel. */
+export function watchDials(tunnel: Tunnel, watch: JoinedDial): void {
+  watchers.set(tunnel, watch)
+}
+
 /** @internal What another process of this user may see: no keys but public ones. */
 export function statusOf(tunnel: Tunnel): Record<string, unknown> {
   const { name } = tunnel.config.interface
@@ -129,7 +139,11 @@ export async function answerTo(
 /** A connection for another process that joined this tunnel. */
 async function dialFor(tunnel: Tunnel, host: string, port: number, dialing: ControlDialOptions): Promise<Duplex> {
   const { signal, timeout = defaultReadyTimeout } = dialing
-  const socket = tunnel.connect({ host, port, signal, timeout, allowHalfOpen: true })
-  await once(socket, 'connect')
-  return socket
+  const dial = async () => {
+    const socket = tunnel.connect({ host, port, signal, timeout, allowHalfOpen: true })
+    await once(socket, 'connect')
+    return socket
+  }
+  const watch = watchers.get(tunnel)
+  return watch === undefined ? dial() : watch({ host, port }, dial)
 }

@@ -6,8 +6,11 @@ import { relay } from './relay.js'
 /** What became of a client: 'done' when both sides ended, 'cut' when one was reset, 'gone' when it left during the dial. */
 export type ConnectionResult = 'done' | 'cut' | 'gone' | DialFailure
 
-/** How a client came in: by a command of SOCKS5 or a method of HTTP, by a port that leads to one target, or through the tunnel. */
-export type Way = 'socks5' | 'connect' | 'http' | 'forward' | 'reverse' | 'serve'
+/**
+ * How a client came in: by a command of SOCKS5 or a method of HTTP, by a port that leads to one target,
+ * through the tunnel, or by another process that joined it.
+ */
+export type Way = 'socks5' | 'connect' | 'http' | 'forward' | 'reverse' | 'serve' | 'join'
 
 /** One connection, HTTP request, or association of UDP, told when it is over. */
 export interface ConnectionRecord {

@@ -1,8 +1,10 @@
 // What others can see of a command that keeps a tunnel: metrics and probes by HTTP, and a log of its connections. Both are off
 // unless they are asked for, and nothing is ever sent to anybody by itself.
+import type { Duplex } from 'node:stream'
+import { watchDials } from '../../node/open.js'
 import type { Tunnel } from '../../node/tunnel.js'
-import type { ConnectionRecord } from '../../proxy/client.js'
-import type { Dialer } from '../../proxy/dialer.js'
+import type { ConnectionRecord, ConnectionResult } from '../../proxy/client.js'
+import { type Dialer, dialFailure, type RelaySocket, type Target } from '../../proxy/dialer.js'
 import { formatListenAt, isLoopback, type ListenAt, type LocalListener } from '../../proxy/listener.js'
 import type { Log } from '../log.js'
 import { entryOf } from './connection-log.js'
@@ -62,6 +64,7 @@ export class Observer {
     this.#tunnel = tunnel
     this.#open = open
     this.#notReady = 'no peer has answered yet'
+    watchDials(tunnel, (target, dial) => this.joined(target, dial))
     tunnel.on('silent', peer => this.#silent.add(peer.publicKey))
     tunnel.on('handshake', peer => this.#silent.delete(peer.publicKey))
     tunnel.once('close', () => {
@@ -86,13 +89,36 @@ export class Observer {
   dialer(dial: Dialer): Dialer {
     if (this.#sink === undefined) return dial
     return async (target, signal) => {
-      const far = await dial(target, signal)
-      const address = (far as { remoteAddress?: string }).remoteAddress
-      if (address !== undefined) {
-        if (this.#addresses.size >= rememberedNames) this.#addresses.clear()
-        this.#addresses.set(target.host, address)
-      }
+      const far: RelaySocket & { readonly remoteAddress?: string | undefined } = await dial(target, signal)
+      this.#note(target, far)
       return far
+    }
+  }
+
+  #note({ host }: Target, { remoteAddress }: { readonly remoteAddress?: string | undefined }): void {
+    if (remoteAddress === undefined) return
+    if (this.#addresses.size >= rememberedNames) this.#addresses.clear()
+    this.#addresses.set(host, remoteAddress)
+  }
+
+  /** Dials for a process that joined the tunnel, and tells of the connection when it is over. */
+  async joined<T extends Duplex>(target: Target, dial: () => Promise<T>): Promise<T> {
+    const began = performance.now()
+    const tell = (result: ConnectionResult, sent: number, received: number, error?: unknown) => {
+      const duration = performance.now() - began
+      this.onConnection({ way: 'join', protocol: 'tcp', target, result, sent, received, duration, error })
+    }
+    try {
+      const far: T & { bytesRead?: number; bytesWritten?: number; remoteAddress?: string | undefined } = await dial()
+      this.#note(target, far)
+      far.once('close', () => {
+        const isWhole = far.readableEnded && far.writableFinished
+        tell(isWhole ? 'done' : 'cut', far.bytesWritten ?? 0, far.bytesRead ?? 0, far.errored ?? undefined)
+      })
+      return far
+    } catch (error) {
+      tell(dialFailure(error), 0, 0, error)
+      throw error
     }
   }
 
