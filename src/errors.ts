@@ -8,7 +8,8 @@ export const errorCodes = {
     remedy: 'Check the path and its permissions.',
   },
   CONFIG_INVALID: {
-    means: 'The configuration has a line that cannot be used. The message names file, line, the thing and the remedy.',
+    means:
+      'The configuration, or the file of --auth-file, has a line that cannot be used. The message names file, line, the thing and the remedy.',
     remedy: 'Correct that line.',
   },
   CONFIG_NO_PRIVATE_KEY: {
@@ -36,12 +37,12 @@ export const errorCodes = {
     remedy: 'Stop the other program, or choose another ListenPort (0 takes a free one).',
   },
   LISTEN_FAILED: {
-    means: 'A local port of -D or -L cannot be listened on.',
-    remedy: 'Stop the other program, or choose another port (0 takes a free one).',
+    means: "A port or unix socket of -D or -L, or a port of -R on the tunnel's addresses, cannot be listened on.",
+    remedy: 'Stop the other program, or choose another port (0 takes a free one) or path.',
   },
   PROXY_NOT_LOOPBACK: {
     means: 'A proxy without credentials was asked for on an address that other hosts can reach.',
-    remedy: 'Bind it to 127.0.0.1 or [::1].',
+    remedy: 'Bind it to 127.0.0.1, [::1] or a unix socket, or give it users with --auth-file.',
   },
   ENDPOINT_UNRESOLVED: {
     means: "The name in a peer's Endpoint has no address.",

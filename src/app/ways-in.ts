@@ -43,6 +43,8 @@ export interface WaysInOptions {
   readonly reverses: readonly ReverseSpec[]
   /** Path of a file with the proxies' users. */
   readonly authFile?: string
+  /** Clients of each at a time; the proxies' and forwards' own defaults without it. */
+  readonly maxClients?: number
 }
 
 /** Who carries what comes in. */
@@ -64,10 +66,14 @@ export interface WayIn {
 
 /** Adds each to `ways` as soon as it listens, for whoever has to close them. Rejects with the first that cannot. */
 export async function openWaysIn(options: WaysInOptions, carrier: Carrier, log: Log, ways: WayIn[]): Promise<void> {
-  const { proxies, forwards, reverses, timeout, authFile } = options
+  const { proxies, forwards, reverses, timeout, authFile, maxClients } = options
   const { dial, tunnel, users = [], onConnection } = carrier
   const onError = createDialLog(log, timeout)
-  const told = { onError, ...(onConnection && { onConnection }) }
+  const limits = maxClients === undefined ? {} : { maxConnections: maxClients }
+  const told = { onError, limits, ...(onConnection && { onConnection }) }
+  if (authFile !== undefined && proxies.length === 0) {
+    throw new TunnelError('USAGE', '--auth-file is for the proxy of -D: add -D PORT, or leave it out')
+  }
   const known = [...users, ...(authFile === undefined ? [] : await readAuthFile(authFile, log.warn))]
   const credentials = known.length === 0 ? undefined : createCredentials(known)
   for (const at of proxies) checkProxyAt(at, credentials !== undefined)
@@ -103,7 +109,12 @@ export async function openWaysIn(options: WaysInOptions, carrier: Carrier, log: 
   async function openDatagrams({ at, target }: ForwardSpec): Promise<WayIn> {
     const running = mustRun(tunnel, `-L ${formatListenAt(at)}:${formatTarget(target)}/udp`)
     if ('path' in at) throw new TunnelError('USAGE', `-L ${at.path}: UDP has no unix socket here: give a port`)
-    const forward = await startDatagramForward({ at, target, openDatagrams: () => running.createSocket(), onError })
+    const forward = await startDatagramForward({
+      at,
+      target,
+      openDatagrams: () => running.createSocket(),
+      ...told,
+    })
     return wayIn({ type: 'forward', protocol: 'udp', ...forward.address, target }, forward)
   }
 

@@ -1,7 +1,7 @@
 // -D, -L and -R: ssh's syntax, with unix sockets on the local side and UDP.
-import { type Command, InvalidArgumentError } from 'commander'
+import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { ForwardSpec, ListenAt, ReverseSpec, WaysInOptions } from '../app/ways-in.js'
-import { fields, printable, readBind, readHost, readListen, readPort } from './arguments.js'
+import { fields, printable, readBind, readCount, readHost, readListen, readPort } from './arguments.js'
 
 /** As commander hands them over. */
 export interface WaysInFlags {
@@ -9,6 +9,7 @@ export interface WaysInFlags {
   readonly L?: ForwardSpec[]
   readonly R?: ReverseSpec[]
   readonly authFile?: string
+  readonly maxClients?: number
 }
 
 /** Defines the options of a command that opens ways into its tunnel. */
@@ -30,10 +31,23 @@ export function addWaysInOptions(command: Command): Command {
       collectReverse,
     )
     .option('--auth-file <file>', 'lines user:password: who may use the proxies of -D')
+    .addOption(
+      new Option(
+        '--max-clients <n>',
+        'of each -D, -L and -R at a time (default: 16384; 4096 of -R, 1024 of UDP)',
+      ).argParser(readCount),
+    )
 }
 
-export function waysInOptions({ D = [], L = [], R = [], authFile }: WaysInFlags): Omit<WaysInOptions, 'timeout'> {
-  return { proxies: D, forwards: L, reverses: R, ...(authFile !== undefined && { authFile }) }
+export function waysInOptions(flags: WaysInFlags): Omit<WaysInOptions, 'timeout'> {
+  const { D: proxies = [], L: forwards = [], R: reverses = [], authFile, maxClients } = flags
+  return {
+    proxies,
+    forwards,
+    reverses,
+    ...(authFile !== undefined && { authFile }),
+    ...(maxClients !== undefined && { maxClients }),
+  }
 }
 
 /** `[bind:]port`, `unix:/path` or `/path`; a bare port is of 127.0.0.1. */

@@ -2,7 +2,8 @@
 // target, so that answers find back; it ends when nothing has passed for a while, or when newer clients need its place.
 import { createSocket, type Socket } from 'node:dgram'
 import { once } from 'node:events'
-import type { Target } from './dialer.js'
+import type { ConnectionRecord } from './client.js'
+import { dialFailure, type Target } from './dialer.js'
 import { type LocalAddress, listenError } from './listener.js'
 import type { RelayDatagrams } from './service.js'
 
@@ -14,7 +15,7 @@ export interface ConnectedDatagrams extends Omit<RelayDatagrams, 'send'> {
 
 export interface DatagramForwardLimits {
   /** Clients at a time; the one that has been silent the longest makes room for another. */
-  readonly maxClients: number
+  readonly maxConnections: number
   /** How long one may be silent in both directions, ms. */
   readonly idleTimeout: number
   /** Datagrams of a client that wait for the target's name to be resolved; more are dropped. */
@@ -24,7 +25,7 @@ export interface DatagramForwardLimits {
 }
 
 export const defaultDatagramForwardLimits: DatagramForwardLimits = {
-  maxClients: 1024,
+  maxConnections: 1024,
   // RFC 4787, REQ-5: two minutes at least.
   idleTimeout: 120_000,
   maxWaiting: 16,
@@ -38,6 +39,8 @@ export interface DatagramForwardOptions {
   readonly limits?: Partial<DatagramForwardLimits>
   /** The target cannot be sent to, or says that nobody listens. */
   readonly onError?: (error: unknown, target: Target) => void
+  /** A client's time is over. */
+  readonly onConnection?: (record: ConnectionRecord) => void
 }
 
 export interface DatagramForward {
@@ -51,13 +54,17 @@ export interface DatagramForward {
 interface Client {
   readonly far: ConnectedDatagrams
   readonly timer: NodeJS.Timeout
+  readonly from: LocalAddress
+  readonly began: number
+  sent: number
+  received: number
   /** Until the far socket is connected. */
   waiting: Uint8Array[] | undefined
 }
 
 /** Rejects with LISTEN_FAILED. */
 export async function startDatagramForward(options: DatagramForwardOptions): Promise<DatagramForward> {
-  const { at, target, openDatagrams, onError } = options
+  const { at, target, openDatagrams, onError, onConnection } = options
   const limits = { ...defaultDatagramForwardLimits, ...options.limits }
   /** The longest silent one first. */
   const clients = new Map<string, Client>()
@@ -69,7 +76,7 @@ export async function startDatagramForward(options: DatagramForwardOptions): Pro
     const key = `${from.address} ${from.port}`
     let client = clients.get(key)
     if (client === undefined) {
-      if (clients.size >= limits.maxClients) drop(clients.keys().next().value as string)
+      if (clients.size >= limits.maxConnections) drop(clients.keys().next().value as string)
       client = admit(key, from)
       if (client === undefined) return
     } else {
@@ -77,6 +84,7 @@ export async function startDatagramForward(options: DatagramForwardOptions): Pro
     }
     clients.set(key, client)
     client.timer.refresh()
+    client.sent += message.length
     if (client.waiting === undefined) client.far.send(message, error => error && onError?.(error, target))
     else if (client.waiting.length < limits.maxWaiting) client.waiting.push(message)
   })
@@ -85,11 +93,14 @@ export async function startDatagramForward(options: DatagramForwardOptions): Pro
     try {
       const far = openDatagrams()
       const timer = setTimeout(() => drop(key), limits.idleTimeout).unref()
-      const client: Client = { far, timer, waiting: [] }
+      const began = performance.now()
+      const address = { host: from.address, port: from.port }
+      const client: Client = { far, timer, from: address, began, sent: 0, received: 0, waiting: [] }
       far.on('error', error => onError?.(error, target))
       far.on('message', message => {
         timer.refresh()
         if (clients.get(key) !== client || near.getSendQueueSize() > limits.queueBytes) return
+        client.received += message.length
         near.send(message, from.port, from.address, () => {})
       })
       far.connect(target.port, target.host, error => {
@@ -101,7 +112,7 @@ export async function startDatagramForward(options: DatagramForwardOptions): Pro
           return
         }
         // The client's next datagram is another attempt.
-        drop(key)
+        drop(key, error)
         onError?.(error, target)
       })
       return client
@@ -111,12 +122,17 @@ export async function startDatagramForward(options: DatagramForwardOptions): Pro
     }
   }
 
-  function drop(key: string): void {
+  function drop(key: string, error?: Error): void {
     const client = clients.get(key)
     if (client === undefined) return
     clients.delete(key)
     clearTimeout(client.timer)
     client.far.close()
+    const { sent, received, began } = client
+    const result = error === undefined ? 'done' : dialFailure(error)
+    const known = { protocol: 'udp', way: 'forward', client: client.from, target, result } as const
+    const duration = performance.now() - began
+    onConnection?.({ ...known, sent, received, duration, ...(error !== undefined && { error }) })
   }
 
   const { address: host, port } = near.address()

@@ -1,6 +1,7 @@
 import { createSocket, type Socket } from 'node:dgram'
 import { once } from 'node:events'
 import { afterEach, describe, expect, it } from 'vitest'
+import type { ConnectionRecord } from '../../../src/proxy/client.js'
 import {
   type ConnectedDatagrams,
   type DatagramForwardOptions,
@@ -26,6 +27,7 @@ async function startEcho(): Promise<Socket> {
 
 async function start(port: number, options: Partial<DatagramForwardOptions> = {}) {
   const errors: unknown[] = []
+  const records: ConnectionRecord[] = []
   const open: Socket[] = []
   const forward = await startDatagramForward({
     at: { host: '127.0.0.1', port: 0 },
@@ -37,10 +39,11 @@ async function start(port: number, options: Partial<DatagramForwardOptions> = {}
       return socket as unknown as ConnectedDatagrams
     },
     onError: error => errors.push(error),
+    onConnection: record => records.push(record),
     ...options,
   })
   later(() => forward.close())
-  return Object.assign(forward, { errors, open })
+  return Object.assign(forward, { errors, records, open })
 }
 
 const heard = async (socket: Socket) => String((await once(socket, 'message'))[0])
@@ -67,11 +70,16 @@ describe('a forward of UDP', () => {
     client.send('a', forward.address.port)
     await heard(client)
     await until(() => forward.connections === 0 && forward.open.length === 0)
+    const { address: host, port } = client.address()
+    const target = { host: '127.0.0.1', port: echo.address().port }
+    expect(forward.records).toMatchObject([
+      { protocol: 'udp', way: 'forward', client: { host, port }, target, result: 'done', sent: 1 },
+    ])
   })
 
   it('makes room for a new client by the one that was silent the longest', async () => {
     const echo = await startEcho()
-    const forward = await start(echo.address().port, { limits: { maxClients: 2 } })
+    const forward = await start(echo.address().port, { limits: { maxConnections: 2 } })
     const clients = [await udp(), await udp(), await udp()] as [Socket, Socket, Socket]
     const ask = (client: Socket) => {
       client.send('x', forward.address.port)
