@@ -1,10 +1,11 @@
 // The command `tunless`: reads the command line, runs one sub-command, and turns what it returns or throws into an exit code.
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
-import { createLog } from '../app/log.js'
+import { createLog, setLogFormat } from '../app/log.js'
 import { print } from '../app/print.js'
 import { TunnelError } from '../errors.js'
 import { addCheck } from './check.js'
+import { addCompletions } from './completions.js'
 import { addDemo } from './demo.js'
 import { addDown } from './down.js'
 import { exitCodeOf, exitCodes, runExitCodeOf } from './exit-codes.js'
@@ -49,9 +50,15 @@ async function run(argv: readonly string[]): Promise<number> {
   let code: number = exitCodes.done
   const codeOf = argv[2] === 'run' ? runExitCodeOf : exitCodeOf
   try {
-    await createProgram(finished => {
+    const program = createProgram(finished => {
       code = finished
-    }).parseAsync(argv)
+    })
+    // An error of the command line comes before its options are read.
+    if (/ --log[ =]json /.test(` ${argv.slice(2).join(' ')} `)) {
+      setLogFormat('json')
+      for (const command of [program, ...program.commands]) command.showHelpAfterError(false)
+    }
+    await program.parseAsync(argv)
     return code
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.done : codeOf(usageError)
@@ -75,8 +82,9 @@ export function createProgram(finish: Finish): Command {
     .exitOverride()
     .configureOutput({
       writeOut: print,
-      outputError: (text, write) => write(`tunless: ${plainly(text)} (USAGE)\n`),
+      outputError: (text, write) => createLog('normal', write).error(`${plainly(text)} (USAGE)`),
     })
+    .hook('preAction', (_program, command) => setLogFormat(command.opts().log ?? 'text'))
     .addHelpText('after', footer)
   for (const add of [
     addRun,
@@ -91,6 +99,7 @@ export function createProgram(finish: Finish): Command {
     addGenkey,
     addPubkey,
     addGenpsk,
+    addCompletions,
     addDemo,
   ])
     add(program, finish)

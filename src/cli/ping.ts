@@ -1,6 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { readCount, readDuration, readHost } from './arguments.js'
 import type { Finish } from './main.js'
+import { logOption } from './options.js'
 
 interface PingFlags {
   readonly config?: { readonly file?: string; readonly count?: number }
@@ -37,6 +38,7 @@ export function addPing(program: Command, finish: Finish): void {
         .argParser(readDuration)
         .default(20_000, '20'),
     )
+    .addOption(logOption())
     .addOption(new Option('-q, --quiet', 'only the first and the last lines').conflicts('verbose'))
     .addOption(new Option('-v, --verbose', 'say more').conflicts('quiet'))
     .addHelpText(
