@@ -56,7 +56,13 @@ export class Upstream {
   }
 
   #createAgent(): Agent {
-    const agent = new Agent({ keepAlive: true, maxSockets: 1, maxFreeSockets: 1, timeout: keepTimeout })
+    const agent = new Agent({
+      keepAlive: true,
+      keepAliveMsecs: keepTimeout,
+      maxSockets: 1,
+      maxFreeSockets: 1,
+      timeout: keepTimeout,
+    })
     // Node's own call in this place: it takes the socket by a callback, too.
     const dialling = agent as unknown as { createConnection: CreateConnection }
     dialling.createConnection = (_options, created) => {

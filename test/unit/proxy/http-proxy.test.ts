@@ -671,6 +671,18 @@ describe('a client', () => {
     expect(proxy.counters.timedOut).toBe(1)
   })
 
+  it('of hundreds that dawdle keeps none of them, nor the one that does not from its answer', async () => {
+    const server = await startRaw('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok')
+    const proxy = await start({ limits: { greetingTimeout: 300 } })
+    const firsts = ['', '\x05', '\x05\x01\x00\x05', 'G', `GET http://web1:${server.port}/ HTTP/1.1\r\n`]
+    const slow = await Promise.all(Array.from({ length: 300 }, (_, i) => talk(proxy.address.port, firsts[i % 5])))
+    const quick = await talk(proxy.address.port, get(server.port))
+    await quick.hear(/ok/)
+    await until(() => slow.every(client => client.ended))
+    expect(proxy.counters.timedOut).toBe(300)
+    await until(() => proxy.connections === 1)
+  })
+
   it('that takes too long for its next request is closed', async () => {
     const server = await startRaw('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok')
     const proxy = await start({ limits: { greetingTimeout: 50, idleTimeout: 50 } })
