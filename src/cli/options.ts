@@ -44,9 +44,18 @@ export function addTunnelOptions(command: Command): Command {
         .argParser(readDuration)
         .default(20_000, '20'),
     )
+    .addOption(logOption())
     .addOption(new Option('-v, --verbose', 'say more').conflicts('quiet'))
     .addOption(new Option('-q, --quiet', 'say nothing but errors').conflicts('verbose'))
     .passThroughOptions()
+}
+
+/** Read by every command's hook, see main.ts. */
+export function logOption(): Option {
+  return new Option('--log <format>', 'diagnostics on stderr as text or as JSON, a line each (default: text)').choices([
+    'text',
+    'json',
+  ])
 }
 
 export function tunnelOptions(flags: TunnelFlags): ConfOptions & OpenOptions & { timeout: number } {

@@ -1,9 +1,11 @@
 // The public API's types. Compiled by `npm run types` and by vitest's types project; a wrong expectation is an error.
-import type { Socket } from 'node:net'
+import type { LookupAddress } from 'node:dns'
+import type { LookupFunction, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { describe, expectTypeOf, it } from 'vitest'
 import {
   type Config,
+  type DnsLimits,
   openTunnel,
   type PeerInfo,
   type PeerSettings,
@@ -57,6 +59,16 @@ describe('a tunnel', () => {
     tunnel.connect(22)
     // @ts-expect-error
     tunnel.connect({ port: 22 })
+  })
+
+  it("looks names up in dns.lookup's shape, for whoever takes one", () => {
+    const { lookup } = {} as Tunnel
+    expectTypeOf(lookup).toExtend<LookupFunction>()
+    expectTypeOf(lookup('web1')).resolves.toEqualTypeOf<LookupAddress>()
+    expectTypeOf(lookup('web1', { all: true })).resolves.toEqualTypeOf<LookupAddress[]>()
+    lookup('web1', { all: true }, (_error, addresses) => expectTypeOf(addresses).toEqualTypeOf<LookupAddress[]>())
+    lookup('web1', (_error, address, family) => expectTypeOf([address, family]).toEqualTypeOf<(string | number)[]>())
+    expectTypeOf<TunnelOptions['dnsLimits']>().toEqualTypeOf<Partial<DnsLimits> | undefined>()
   })
 
   it('is changed and counted by documented types', () => {

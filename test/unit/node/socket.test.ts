@@ -127,20 +127,6 @@ describe('a dial', () => {
     expect(network.client.dials[0]?.timeout).toBeCloseTo(20, 0)
   })
 
-  it.each([
-    [20_000, 10_000],
-    [3_000, 2_000],
-    [500, 500],
-  ])(
-    'of %s ms to two addresses gives the first %s: half, but two seconds where there are so many',
-    async (timeout, share) => {
-      const socket = new TunnelSocket(network.client).connect({ host: 'mute', port, timeout })
-      await once(socket, 'connectionAttempt')
-      expect(network.client.dials[0]?.timeout).toBeCloseTo(share, 0)
-      socket.destroy()
-    },
-  )
-
   it('leaves from the address and port it was told', async () => {
     await listen()
     const socket = new TunnelSocket(network.client).connect({

@@ -70,6 +70,21 @@ describe("a router's packet-too-big", () => {
       expect(results).toEqual([{ error: 'EMSGSIZE' }])
       expect(s.stack.paths.mtu(1, s.now)).toBe(1300)
     })
+
+    it(`does not put an echo request in fragments that is to be whole, over IPv${family} (H-icmp)`, () => {
+      const s = new TcpScript({ family })
+      const ping = (size: number, whole: boolean) => {
+        s.stack.ping(s.peer, { size, whole }, () => {}, s.now)
+        s.flush()
+        return s.others.splice(0).map(packet => packet.length)
+      }
+      const headers = family === 4 ? 28 : 48
+      expect(ping(1500 - headers, true)).toEqual([1500])
+      expect(() => ping(1501 - headers, true)).toThrow(expect.objectContaining({ code: 'EMSGSIZE' }))
+      s.stack.paths.believeMtu(1, family, 1300, 1400, s.now)
+      expect(ping(1400, false)).toHaveLength(2)
+      expect(ping(1400, true)).toEqual([1400 + headers])
+    })
   }
 
   it('about one flow narrows every flow of the path (N8)', () => {
