@@ -3,7 +3,6 @@ import { type Command, Option } from 'commander'
 import type { ConfOptions } from '../app/conf.js'
 import type { LogLevel } from '../app/log.js'
 import type { OpenOptions } from '../app/open-options.js'
-import type { CongestionControlName } from '../core/netstack/congestion-control.js'
 import { readDuration } from './arguments.js'
 
 /** As commander hands them over. */
@@ -12,13 +11,13 @@ export interface TunnelFlags {
   readonly privateKeyFile?: string
   readonly 4?: true
   readonly 6?: true
-  readonly congestion?: CongestionControlName
+  readonly congestion?: NonNullable<OpenOptions['congestion']>
   readonly timeout: number
   readonly verbose?: true
   readonly quiet?: true
 }
 
-const congestionControls = ['bbr', 'cubic'] satisfies CongestionControlName[]
+const congestionControls = ['bbr', 'cubic'] satisfies OpenOptions['congestion'][]
 
 /** Defines the options of a command that opens a tunnel. */
 export function addTunnelOptions(command: Command): Command {

@@ -67,7 +67,7 @@ describe('a listener', () => {
         sequence: 1,
         acknowledgment: 0,
         window: 1000,
-        options: [],
+        options: new Uint8Array(),
         payload: new Uint8Array(),
       }
       const packet = tcpPacket({ from, fromPort, to: s.ours, toPort: 80 }, syn)
