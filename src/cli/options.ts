@@ -13,13 +13,13 @@ export interface TunnelFlags {
   readonly privateKeyFile?: string
   readonly 4?: true
   readonly 6?: true
-  readonly congestion?: CongestionControlName
+  readonly congestion?: NonNullable<OpenOptions['congestion']>
   readonly timeout: number
   readonly verbose?: true
   readonly quiet?: true
 }
 
-const congestionControls = ['bbr', 'cubic'] satisfies CongestionControlName[]
+const congestionControls = ['bbr', 'cubic'] satisfies OpenOptions['congestion'][]
 
 /** Defines the options of a command that opens a tunnel. */
 export function addTunnelOptions(command: Command): Command {
