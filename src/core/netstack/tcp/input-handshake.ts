@@ -106,6 +106,7 @@ export function handleSynSent(c: Tcb, h: TcpHeader, now: number): boolean {
   const acceptable = acked && seqBefore(c.iss, h.acknowledgment) && seqAtOrBefore(h.acknowledgment, c.sndNxt)
   if (acked && !acceptable) {
     counters.tcpBadAck++
+    if ((h.flags & flagRst) === 0) dialAgain(c)
     return false
   }
   if ((h.flags & flagRst) !== 0) {
@@ -129,6 +130,19 @@ export function handleSynSent(c: Tcb, h: TcpHeader, now: number): boolean {
   }
   c.layer.wantSend(c)
   return true
+}
+
+/**
+ * The peer holds an earlier connection of these ports, of another process at our address; the RST ends that. So the SYN goes
+ * again behind it, once, as Linux's does: its timeout would be a second lost.
+ */
+function dialAgain(c: Tcb): void {
+  if (c.synResent) return
+  c.synResent = true
+  c.synDue = true
+  c.retransmits++
+  c.layer.context.counters.tcpRetransmits++
+  c.layer.wantSend(c)
 }
 
 /** The handshake is done: our SYN is acknowledged by `h`. */
