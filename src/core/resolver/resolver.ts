@@ -19,8 +19,8 @@ import type {
   ResolverSink,
 } from './types.js'
 
-export { type DnsLimits, defaultDnsLimits } from './limits.js'
-export type { DnsRoute, DnsSettings } from './routes.js'
+export type { DnsLimits } from './limits.js'
+export type { DnsSettings } from './routes.js'
 export type * from './types.js'
 
 export interface ResolverOptions {
