@@ -100,11 +100,14 @@ describe('the dialer before tunnel and host', () => {
     expect(told).toHaveLength(1)
   })
 
-  it.each(['ECONNREFUSED', 'ETIMEDOUT', 'HANDSHAKE_TIMEOUT', 'EACCES', 'DNS_UNAVAILABLE'])('with *, stays after %s', async code => {
-    const { went, dial } = build(['*'], refuse(code))
-    await expect(dial('web1')).rejects.toThrow(code)
-    expect(went).toEqual(['tunnel web1'])
-  })
+  it.each(['ECONNREFUSED', 'ETIMEDOUT', 'HANDSHAKE_TIMEOUT', 'EACCES', 'DNS_UNAVAILABLE'])(
+    'with *, stays after %s',
+    async code => {
+      const { went, dial } = build(['*'], refuse(code))
+      await expect(dial('web1')).rejects.toThrow(code)
+      expect(went).toEqual(['tunnel web1'])
+    },
+  )
 })
 
 describe('the dialer of the host', () => {
