@@ -20,7 +20,7 @@ export async function down(options: DownOptions): Promise<void> {
   const { file } = options
   const hasConf = file !== undefined || Boolean(process.env.TUNLESS_CONFIG)
   const publicKey = hasConf ? await keyOfConf(options, log.warn) : await keyOfTheOnlyOne()
-  const stopping = await stopTunnel(publicKey)
+  const stopping = await stopTunnel(publicKey, options.timeout === 0 ? {} : { timeout: options.timeout })
   if (stopping === undefined) {
     throw new TunnelError(
       'NO_SUCH_TUNNEL',

@@ -54,9 +54,9 @@ function writeAbove(text: string): void {
 }
 
 function showStatus(text = ''): void {
-  const { isTTY, columns = 80 } = process.stderr
+  const { isTTY, columns } = process.stderr
   if (!isTTY || format === 'json' || process.env.TERM === 'dumb') return
-  const line = text === '' ? '' : `tunless: ${text}`.slice(0, columns - 1)
+  const line = text === '' ? '' : `tunless: ${text}`.slice(0, (columns || 80) - 1)
   if (line === shown) return
   shown = line
   process.stderr.write(`${clearLine}${line}`)

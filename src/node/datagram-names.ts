@@ -1,10 +1,13 @@
 // Names that a datagram socket sends to: those of the configuration at once, those of DNS a moment later, as in dgram.
 import type { IpAddress } from '../core/base/address.js'
-import { ioError, lookupError } from './socket-error.js'
+import { ioError, localCode, lookupError } from './socket-error.js'
 import type { StackPort } from './stack-port.js'
 
 /** Messages that wait for their name, by default. */
 const defaultLookupQueue = 64
+
+/** Gets the address, or the socket's error. */
+export type FoundAddress = (error: Error | undefined, address: IpAddress | undefined) => void
 
 export class DatagramNames {
   readonly #stackPort: StackPort
@@ -36,12 +39,27 @@ export class DatagramNames {
     return this.#family === 0 || (length === 4) === (this.#family === 4)
   }
 
-  /** Asks DNS. `found` gets the address, or the socket's error; it is not called any more once the socket was closed. */
-  ask(host: string, syscall: string, found: (error: Error | undefined, address: IpAddress | undefined) => void): void {
-    if (this.#waiting.size >= this.#most) {
-      process.nextTick(found, ioError('ENOBUFS', syscall), undefined)
+  /**
+   * Calls `found` at once for an address and a name of the configuration, after DNS has told otherwise, and not at all once the
+   * socket was closed. `hold` is called before the wait.
+   */
+  whenFound(host: string | undefined, syscall: string, hold: () => void, found: FoundAddress): void {
+    let address: IpAddress | undefined
+    try {
+      address = this.find(host)
+      if (address === undefined) {
+        if (this.#waiting.size >= this.#most) throw ioError('ENOBUFS', syscall)
+        hold()
+      }
+    } catch (error) {
+      found('syscall' in (error as Error) ? (error as Error) : ioError(localCode(error), syscall), undefined)
       return
     }
+    if (address === undefined) this.#ask(host as string, found)
+    else found(undefined, address)
+  }
+
+  #ask(host: string, found: FoundAddress): void {
     const own = this.#stackPort.stack.ownAddresses
     let best: IpAddress | undefined
     const cancel = this.#stackPort.resolve(

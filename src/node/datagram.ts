@@ -2,7 +2,7 @@
 import type { IpAddress } from '../core/base/address.js'
 import type { SocketCode, UdpSocket } from '../core/netstack/stack.js'
 import { type Message, readBind, readSend, type SendArguments, type SendCallback } from './datagram-arguments.js'
-import { DatagramNames } from './datagram-names.js'
+import { DatagramNames, type FoundAddress } from './datagram-names.js'
 import { DatagramSettings } from './datagram-settings.js'
 import { type AddressInfo, addressInfo } from './dial.js'
 import { checkPort, connectError, ioError, localCode, localError, lookupError, usageError } from './socket-error.js'
@@ -144,21 +144,11 @@ export class DatagramSocket extends DatagramSettings {
     return this
   }
 
-  /** Calls back at once for an address and a name of the configuration; after DNS has told, otherwise. */
-  #whenFound(
-    host: string | undefined,
-    syscall: string,
-    found: (error: Error | undefined, address: IpAddress | undefined) => void,
-  ): void {
-    let address: IpAddress | undefined
-    try {
-      address = this.#names.find(host)
-    } catch (error) {
-      found(error as Error, undefined)
-      return
+  #whenFound(host: string | undefined, syscall: string, found: FoundAddress): void {
+    const bind = () => {
+      if (this.#socket === undefined) this.#bind(0, undefined)
     }
-    if (address !== undefined) found(undefined, address)
-    else this.#names.ask(host as string, syscall, found)
+    this.#names.whenFound(host, syscall, bind, found)
   }
 
   #tryConnect(port: number, address: IpAddress): Error | undefined {
@@ -208,7 +198,7 @@ export class DatagramSocket extends DatagramSettings {
     const read = readSend(message, args, this.#remote !== undefined)
     this.#mustBeOpen()
     const { callback, bytes } = read
-    const send = (failure: Error | undefined, address: IpAddress | undefined) => {
+    const send: FoundAddress = (failure, address) => {
       const error = failure ?? this.#send(read, address as IpAddress)
       if (callback !== undefined) process.nextTick(callback, error ?? null, bytes.length)
       else if (error !== undefined) process.nextTick(() => this.emit('error', error))

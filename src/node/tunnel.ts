@@ -521,7 +521,7 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
     return { ...(name !== undefined && { name }), publicKey: encodeKey(peer.publicKey) }
   }
 
-  /** One ICMP echo. Rejects with Node's codes (ETIMEDOUT, EHOSTUNREACH) or UNKNOWN_HOST. */
+  /** One ICMP echo. Rejects with Node's codes (ETIMEDOUT, EHOSTUNREACH), UNKNOWN_HOST or DNS_UNAVAILABLE. */
   async ping(host: string, options: PingOptions = {}): Promise<PingResult> {
     this.#mustBeOpen()
     return ping(this.#port, host, options)

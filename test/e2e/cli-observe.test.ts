@@ -66,8 +66,11 @@ describe('what others see of a tunnel', () => {
       ),
     )
     expect(body).toMatch(/^tunless_wireguard_events_total\{event="sessions"\} 1$/m)
-    // Every sample belongs to a metric with HELP and TYPE.
+    const docs = readFileSync(join(import.meta.dirname, '../../docs/observing.md'), 'utf8')
+    for (const field of Object.keys(entries(log)[0])) expect(docs).toContain(`\`${field}\``)
+    // Every sample belongs to a metric with HELP and TYPE, and every metric is documented.
     const known = new Set([...body.matchAll(/^# TYPE (\S+) (?:counter|gauge|histogram)$/gm)].map(match => match[1]))
+    for (const name of known) expect(docs).toContain(`\`${name}\``)
     for (const line of body.split('\n')) {
       if (line === '' || line.startsWith('#')) continue
       const [, name] = /^([a-z_]+)(?:\{(?:[a-z_]+="[^"]*",?)*\})? \S+$/.exec(line) ?? []

@@ -5,7 +5,9 @@ import type { Duplex } from 'node:stream'
 import { describe, expectTypeOf, it } from 'vitest'
 import {
   type Config,
+  type DatagramFlow,
   type DnsLimits,
+  type ForwardPeer,
   openTunnel,
   type PeerInfo,
   type PeerSettings,
@@ -14,6 +16,7 @@ import {
   type Tunnel,
   TunnelError,
   type TunnelErrorCode,
+  type TunnelForwarder,
   type TunnelOptions,
   type TunnelSocket,
   type TunnelStats,
@@ -111,4 +114,24 @@ describe('an error', () => {
     expectTypeOf<'SOMETHING_ELSE'>().not.toExtend<TunnelErrorCode>()
     expectTypeOf(new TunnelError('USAGE', 'say what')).toExtend<Error>()
   })
+})
+
+it('a forwarder hands over what peers ask for', () => {
+  const tunnel = {} as Tunnel
+  const forwarder = tunnel.createForwarder(
+    { prefixes: ['10.0.0.0/8'] },
+    {
+      tcp: async request => {
+        expectTypeOf(request.signal).toEqualTypeOf<AbortSignal>()
+        expectTypeOf(request.peer).toEqualTypeOf<ForwardPeer | undefined>()
+        expectTypeOf(await request.accept({ allowHalfOpen: true })).toEqualTypeOf<TunnelSocket>()
+      },
+      udp: request => {
+        const flow = request.accept({ message: bytes => flow?.send(bytes), error: () => {}, closed: () => {} })
+        expectTypeOf(flow).toEqualTypeOf<DatagramFlow | undefined>()
+      },
+      ping: echo => echo.refuse('prohibited'),
+    },
+  )
+  expectTypeOf(forwarder).toEqualTypeOf<TunnelForwarder>()
 })

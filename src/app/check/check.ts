@@ -46,17 +46,21 @@ export async function check(options: CheckOptions): Promise<0 | 1 | 2> {
   const isColoured = process.stdout.isTTY === true && !process.env.NO_COLOR
   const findings: Finding[] = []
   const ending = endings()
+  // On a terminal: what takes its time.
+  const status = json ? () => {} : (createLog(level).status ?? (() => {}))
   const add = (finding: Finding) => {
+    status()
     findings.push(finding)
     if (json || (level === 'quiet' && (finding.status === 'ok' || finding.status === 'skipped'))) return
     print(formatFinding(finding, isColoured))
   }
   try {
-    await new Check(options, add, ending).run()
+    await new Check(options, add, status, ending).run()
   } catch (error) {
     if (!ending.signal.aborted) throw error
     add({ check: 'check', status: 'failed', detail: (ending.signal.reason as Error).message })
   } finally {
+    status()
     ending.done()
   }
   if (json) print(formatJson(findings))
@@ -72,14 +76,22 @@ interface Ending {
 class Check {
   readonly #options: CheckOptions
   readonly #add: (finding: Finding) => void
+  readonly #doing: (text: string) => void
   readonly #ending: Ending
   readonly #outside: Outside
   /** Names that nothing resolves, and targets without a route: nobody dials these. */
   readonly #hopeless = new Set<string>()
 
-  constructor(options: CheckOptions, add: (finding: Finding) => void, ending: Ending, outside = askSystem) {
+  constructor(
+    options: CheckOptions,
+    add: (finding: Finding) => void,
+    doing: (text: string) => void,
+    ending: Ending,
+    outside = askSystem,
+  ) {
     this.#options = options
     this.#add = add
+    this.#doing = doing
     this.#ending = ending
     this.#outside = outside
   }
@@ -129,6 +141,7 @@ class Check {
     for (const peer of named) {
       const { host, port } = peer.endpoint as Target
       const subject = labelOf(peer)
+      this.#doing(`resolving ${host} …`)
       try {
         const all = await this.#outside(host)
         const addresses = all.filter(one => family === undefined || isIP(one) === family)
@@ -156,6 +169,7 @@ class Check {
       const detail = `process ${reach.pid} runs it; what follows goes through that one`
       this.#add({ check: 'tunnel', status: 'ok', detail })
     }
+    this.#doing('waiting for a handshake …')
     try {
       const ready = await reach.ready({ timeout, signal })
       this.#udp(reach)
@@ -217,6 +231,7 @@ class Check {
   async #otherPeers({ own }: Reach): Promise<void> {
     if (own === undefined) return
     const silent = () => own.peers().filter(peer => peer.endpoint !== undefined && peer.lastHandshake === undefined)
+    if (silent().length > 0) this.#doing('waiting for the other peers …')
     for (let waited = 0; waited < latePeers && silent().length > 0; waited += latePause) {
       await sleep(latePause, undefined, { signal: this.#ending.signal })
     }
@@ -284,6 +299,7 @@ class Check {
         signal.throwIfAborted()
         return answer?.rtt
       }
+      this.#doing(`measuring the path MTU to ${address} …`)
       const rtt = await probe(smallest + headers, pingTimeout)
       if (rtt === undefined) continue
       const passes = await measureMtu(probe, mtu, rtt)
@@ -335,6 +351,7 @@ class Check {
       const subject = formatTarget(target)
       if (this.#hopeless.has(subject)) continue
       const began = performance.now()
+      this.#doing(`dialling ${subject} …`)
       try {
         const socket = await reach.dial(target.host, target.port, { timeout, signal })
         const value = Math.round((performance.now() - began) * 10) / 10

@@ -11,6 +11,8 @@ export interface LookupOwner {
   /** Calls `answered` at once where the answer is known, and returns nothing then; else the question that it joined. */
   ask(name: string, type: number, answered: Answered, now: number): Question | undefined
   leave(question: Question, answered: Answered): void
+  /** One family is found: the other has no more than one try from now. */
+  hurry(lookup: Lookup, now: number): void
   finish(lookup: Lookup, failure: LookupFailure | undefined): void
 }
 
@@ -68,10 +70,12 @@ export class Lookup implements Deadlined {
   }
 
   #handleResult(family: Family, result: QuestionResult, now: number): void {
+    if (this.#over) return
     this.#results.set(family, result)
     if (this.#found) this.#tell(family, result)
     else if (result.kind === 'addresses') {
       this.#found = true
+      this.#owner.hurry(this, now)
       for (const [each, known] of this.#results) this.#tell(each, known)
     }
     if (this.#over || this.#results.size < this.#families.length) return
@@ -89,14 +93,19 @@ export class Lookup implements Deadlined {
     const isAbsent = results.some(result => result.kind === 'nothing' && !result.exists)
     const failure = results.find(result => result.kind === 'failed' || result.kind === 'busy')
     if (failure !== undefined && !isAbsent) {
-      this.#failure ??= failure
       if (failure.kind === 'busy' || failure.failures.some(({ reason }) => reason === 'silent')) {
         this.#end(failure)
         return
       }
+      if (!this.#isAside) this.#failure ??= failure
     }
     if (results.some(result => result.kind === 'nothing' && result.exists)) this.#exists = true
     this.start(now)
+  }
+
+  /** A word alone, after the search domains: servers of one network refuse such a name, and what they said before counts. */
+  get #isAside(): boolean {
+    return this.#next > 1 && !this.#names[this.#next - 1]?.includes('.')
   }
 
   /** Time is over. What one family has is enough. */

@@ -19,8 +19,8 @@ import type {
   ResolverSink,
 } from './types.js'
 
-export { type DnsLimits, defaultDnsLimits } from './limits.js'
-export type { DnsRoute, DnsSettings } from './routes.js'
+export type { DnsLimits } from './limits.js'
+export type { DnsSettings } from './routes.js'
 export type * from './types.js'
 
 export interface ResolverOptions {
@@ -136,6 +136,7 @@ export class Resolver {
     const owner = {
       ask: (full: string, type: number, answered: Answered, at: number) => this.#ask(full, type, answered, at),
       leave: (question: Question, answered: Answered) => this.#leave(question, answered),
+      hurry: (found: Lookup, at: number) => this.#hurry(found, at),
       finish: (over: Lookup, failure: LookupFailure | undefined) => this.#finish(over, failure),
     }
     const servers = this.serversOf(name)
@@ -149,6 +150,10 @@ export class Resolver {
         lookup.cancel()
       },
     }
+  }
+
+  #hurry(lookup: Lookup, now: number): void {
+    this.#deadlines.set(lookup, Math.min(lookup.deadline, now + this.limits.tryTimeout))
   }
 
   #finish(lookup: Lookup, failure: LookupFailure | undefined): void {

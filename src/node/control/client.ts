@@ -1,8 +1,9 @@
 // The side of the control socket that joins a tunnel which another process runs.
-import { readdirSync } from 'node:fs'
+import { readdirSync, readlinkSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
+import { TunnelError } from '../../errors.js'
 import type { PingResult } from '../ping.js'
 import { findDirectories, here, keyName, type Surroundings } from './directory.js'
 import { Lease } from './lease.js'
@@ -87,24 +88,39 @@ export async function joinTunnel(
 
 /**
  * Asks the process that runs a tunnel with this key to end; undefined if none does. Resolves once it asked for the end, with
- * `ended` to wait for. Rejects with TUNNEL_NOT_STOPPED where that process does not do so for others, or CONTROL_DIRECTORY_UNSAFE.
+ * `ended` to wait for. Rejects with TUNNEL_NOT_STOPPED where that process does not do so for others or does not answer in `timeout`
+ * ms, or with CONTROL_DIRECTORY_UNSAFE.
  */
 export async function stopTunnel(
   publicKey: Uint8Array,
-  surroundings: Surroundings = here,
+  { timeout = answerTimeout, surroundings = here }: { timeout?: number; surroundings?: Surroundings } = {},
 ): Promise<{ readonly pid: number; readonly ended: Promise<void> } | undefined> {
   for (const directory of findDirectories(surroundings)) {
+    const path = join(directory, keyName(publicKey))
+    const late = AbortSignal.timeout(timeout)
     try {
-      const path = join(directory, keyName(publicKey))
-      const { socket, reply } = await ask(path, { op: 'stop' }, AbortSignal.timeout(answerTimeout))
+      const { socket, reply } = await ask(path, { op: 'stop' }, late)
       const ended = new Promise<void>(resolve => socket.once('close', () => resolve()))
       socket.on('end', () => socket.destroy()).resume()
       return { pid: Number(reply.pid), ended }
     } catch (error) {
+      if (late.aborted) throw stuckError(path)
       if ((error as NodeJS.ErrnoException).code !== 'TUNNEL_CLOSED') throw error
     }
   }
   return undefined
+}
+
+function stuckError(path: string): TunnelError {
+  let holder = ''
+  try {
+    holder = readlinkSync(path)
+  } catch {
+    // It has ended just now.
+  }
+  const pid = /\.(\d+)-/.exec(holder)?.[1]
+  const remedy = pid === undefined ? 'try again' : `end it by \`kill -KILL ${pid}\``
+  return new TunnelError('TUNNEL_NOT_STOPPED', `process ${pid ?? 'of that key'} does not answer: ${remedy}`)
 }
 
 /** The tunnels that processes of this user run, this one's included. Those that do not answer are left out. */

@@ -78,7 +78,7 @@ describe('a tunnel that is asked to stop', () => {
     let stops = 0
     const stop = () => ++stops > 0
     const claim = await claimKey(publicKey, { ...handlers(), stop }, { surroundings: around })
-    const stopping = await stopTunnel(publicKey, around)
+    const stopping = await stopTunnel(publicKey, { surroundings: around })
     expect(stopping?.pid).toBe(process.pid)
     expect(stops).toBe(1)
     await claim.release()
@@ -89,10 +89,10 @@ describe('a tunnel that is asked to stop', () => {
     const around = surroundings()
     const claim = await claimKey(publicKey, { ...handlers(), ...(stop && { stop }) }, { surroundings: around })
     onTestFinished(() => claim.release())
-    await expect(stopTunnel(publicKey, around)).rejects.toMatchObject({ code: 'TUNNEL_NOT_STOPPED' })
+    await expect(stopTunnel(publicKey, { surroundings: around })).rejects.toMatchObject({ code: 'TUNNEL_NOT_STOPPED' })
   })
 
   it('is none where none runs', async () => {
-    expect(await stopTunnel(publicKey, surroundings())).toBeUndefined()
+    expect(await stopTunnel(publicKey, { surroundings: surroundings() })).toBeUndefined()
   })
 })

@@ -234,11 +234,12 @@ describe('several addresses', () => {
     listener().handleAddresses(6, [])
     listener().handleAddresses(4, addresses('10.7.0.94', '10.7.0.95', '10.7.0.96', '10.7.0.97'))
     listener().handleEnd(undefined)
+    await turns()
     for (let i = 0; i < 3; i++) await pass(100)
     expect(dialled()).toHaveLength(4)
     const timeouts = network.client.dials.map(({ timeout }) => Math.round(timeout ?? 0))
     expect(timeouts).toEqual([400, 300, 200, 100])
-    await pass(101)
+    await pass(100)
     expect((await failed)[0]).toMatchObject({ code: 'ETIMEDOUT', errors: { length: 4 } })
   })
 

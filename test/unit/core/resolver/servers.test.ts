@@ -204,6 +204,14 @@ describe('search domains', () => {
     expect(none.failure).toMatchObject({ kind: 'failed', name: 'db.corp' })
   })
 
+  it('have said that there is none, even if the word alone is refused', () => {
+    const world = new DnsWorld({ search })
+    const watched = world.lookup('db')
+    world.serve({}, ({ asks }) => asks.includes('.'))
+    for (const to of world.open) code(world, to, 5)
+    expect(watched.failure).toMatchObject({ kind: 'unknown', asked: ['db.corp', 'db.lan', 'db'] })
+  })
+
   it('count one that does not exist as passed, even if a server fails at the other family', () => {
     const world = new DnsWorld({ search })
     const watched = world.lookup('web1')
