@@ -5,8 +5,6 @@ import type { LogLevel } from '../app/log.js'
 import type { OpenOptions } from '../app/open-options.js'
 import { readDuration } from './arguments.js'
 
-type CongestionControlName = NonNullable<OpenOptions['congestion']>
-
 /** As commander hands them over. */
 export interface TunnelFlags {
   readonly config?: string
