@@ -353,9 +353,12 @@ describe('an alias', () => {
     world.reply(to, replyTo(to.query, { answers: [aliasRecord('www.corp', 'lb.cloud')] }))
     expect(world.log).toEqual(['10.7.0.53 udp a www.corp', '10.7.0.60 udp a lb.cloud'])
     expect(to.open).toBe(false)
-    world.serve({ 'lb.cloud': { a: ['10.8.0.1'] } })
+    world.serve({ 'lb.cloud': { a: ['10.8.0.1'], ttl: 600 } })
     expect(watched.found).toEqual({ 4: ['10.8.0.1'] })
+    world.pass(59_999)
     expect(world.lookup('www.corp', { family: 4 }).ended).toBe(true)
+    world.pass(1)
+    expect(world.lookup('www.corp', { family: 4 }).ended).toBe(false)
   })
 
   it('to where no server is asked fails, and tells the alias', () => {

@@ -43,6 +43,15 @@ describe('a server', () => {
     expect(world.open).toEqual([])
   })
 
+  it('that fails late hastens nothing, and is asked no more', () => {
+    const world = new DnsWorld(two)
+    world.lookup('web1.corp', { family: 4 })
+    world.pass(2500)
+    code(world, world.sent[0] as Sent, 2)
+    world.pass(10_000)
+    expect(when(world)).toEqual(['10.7.0.53 0', '10.7.0.54 2000', '10.7.0.54 4000', '10.7.0.54 8000'])
+  })
+
   it('that was silent is asked last for half a minute, unless it answers', () => {
     const world = new DnsWorld(two)
     world.lookup('web1.corp', { family: 4 })
@@ -218,7 +227,10 @@ describe('search domains', () => {
     code(world, world.open[0] as Sent, 2)
     world.serve(both)
     expect(watched.found).toEqual({ 6: [], 4: ['10.7.0.3'] })
-    expect(watched.failure).toBeUndefined()
+    const none = world.lookup('db')
+    code(world, world.open[0] as Sent, 2)
+    world.serve(both)
+    expect(none.failure?.kind).toBe('unknown')
   })
 
   it('that were found in one family wait for the other of the same name alone', () => {
