@@ -106,7 +106,7 @@ export function handleSynSent(c: Tcb, h: TcpHeader, now: number): boolean {
   const acceptable = acked && seqBefore(c.iss, h.acknowledgment) && seqAtOrBefore(h.acknowledgment, c.sndNxt)
   if (acked && !acceptable) {
     counters.tcpBadAck++
-    if ((h.flags & flagRst) === 0) dialAgain(c)
+    if ((h.flags & flagRst) === 0 && !c.staleAnswer) dialAgain(c)
     return false
   }
   if ((h.flags & flagRst) !== 0) {
@@ -134,10 +134,10 @@ export function handleSynSent(c: Tcb, h: TcpHeader, now: number): boolean {
 
 /**
  * The peer holds an earlier connection of these ports, of another process at our address; the RST ends that. So the SYN goes
- * again behind it, once, as Linux's does: its timeout would be a second lost.
+ * again behind it, as Linux's does: its timeout would be a second lost. Once for each that the timer sends.
  */
 function dialAgain(c: Tcb): void {
-  if (c.synResent) return
+  c.staleAnswer = true
   c.synResent = true
   c.synDue = true
   c.retransmits++

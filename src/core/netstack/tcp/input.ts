@@ -37,8 +37,9 @@ export function handleSegment(layer: TcpLayer, slot: number, ip: IpHeader, path:
   }
   c.segmentsReceived++
   if (c.stateCode === stateSynSent) {
+    const again = c.staleAnswer
     if (handleSynSent(c, h, now)) memory.free(slot)
-    else replyReset(layer.context, slot, ip, h, path, now)
+    else replyReset(layer.context, slot, ip, h, path, now, !again)
     return
   }
   if (c.stateCode === stateSynReceived && !synReceivedAckIsGood(c, h)) {

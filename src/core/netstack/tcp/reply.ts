@@ -21,7 +21,10 @@ export function segmentLength(h: TcpHeader): number {
   return h.payloadLength + ((h.flags & flagSyn) !== 0 ? 1 : 0) + ((h.flags & flagFin) !== 0 ? 1 : 0)
 }
 
-/** Resets whoever sent the segment in `slot`, unless it is a RST itself or too many were answered. Takes the slot. */
+/**
+ * Resets whoever sent the segment in `slot`, unless it is a RST itself or too many were answered; what our own SYN provoked
+ * (`asked`) is not counted among those. Takes the slot.
+ */
 export function replyReset(
   context: StackContext,
   slot: number,
@@ -29,8 +32,9 @@ export function replyReset(
   h: TcpHeader,
   path: number,
   now: number,
+  asked = false,
 ): void {
-  if ((h.flags & flagRst) !== 0 || !context.paths.mayReply(path, now)) {
+  if ((h.flags & flagRst) !== 0 || !(asked || context.paths.mayReply(path, now))) {
     context.memory.free(slot)
     return
   }

@@ -151,6 +151,8 @@ export abstract class Tcb implements Timed, PathWaiter {
   synRetransmits = 0
   /** Our SYN or SYN-ACK left more than once. */
   synResent = false
+  /** The SYN that left last was answered with an ACK of something else. */
+  staleAnswer = false
   /** Probes of a closed window since it closed, and since the peer was last heard. */
   probes = 0
   probesUnanswered = 0

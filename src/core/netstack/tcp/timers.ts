@@ -73,6 +73,7 @@ function resendSyn(c: Tcb): void {
   }
   c.synRetransmits++
   c.synResent = true
+  c.staleAnswer = false
   c.rto.backoff++
   c.retransmits++
   c.synDue = true
