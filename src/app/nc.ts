@@ -111,7 +111,9 @@ class Run<Code> {
       return outcome === 'done' ? 0 : this.#fail(outcome)
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException
-      this.#log.error(`the connection to ${formatTarget(this.#options)} was cut: ${code ?? message}`)
+      // A pipe's end that went first is how ssh ends its ProxyCommand: worth its exit code, and no word unless asked for.
+      const say = code === 'EPIPE' ? this.#log.debug : this.#log.error
+      say(`the connection to ${formatTarget(this.#options)} was cut: ${code ?? message}`)
       return this.#exitCodeOf(error)
     } finally {
       await io.stop()

@@ -1,8 +1,8 @@
 // The command `tunless`: reads the command line, runs one sub-command, and turns what it returns or throws into an exit code.
-import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import { createLog, setLogFormat } from '../app/log.js'
 import { print } from '../app/print.js'
+import { readVersion } from '../app/version.js'
 import { TunnelError } from '../errors.js'
 import { addBench } from './bench.js'
 import { addCheck } from './check.js'
@@ -121,9 +121,4 @@ function plainly(text: string): string {
 
 function fullName(command: Command): string {
   return command.parent === null ? command.name() : `${fullName(command.parent)} ${command.name()}`
-}
-
-function readVersion(): string {
-  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
-  return version
 }

@@ -1,5 +1,4 @@
 // What this host's own resolver says, for endpoints, and for names of the tunnel that should not be known out there.
-import { lookup } from 'node:dns/promises'
 import { isIP } from 'node:net'
 
 /** ms; a resolver that is slower than this is as good as none. */
@@ -10,6 +9,7 @@ export type Outside = (name: string) => Promise<readonly string[]>
 
 export const askSystem: Outside = async name => {
   if (isIP(name) !== 0) return [name]
+  const { lookup } = await import('node:dns/promises')
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(() => {

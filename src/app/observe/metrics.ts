@@ -1,6 +1,6 @@
 // The metrics of a tunnel. Their names are an interface: docs/observing.md lists them.
-import { readFileSync } from 'node:fs'
 import type { TunnelStats } from '../../node/peer-info.js'
+import { readVersion } from '../version.js'
 import { type Metric, type Sample, snakeCase } from './exposition.js'
 
 export interface TunnelState {
@@ -84,7 +84,7 @@ const startedAt = Date.now() / 1000 - process.uptime()
 /** By the names that every client library gives them. */
 export function processMetrics(): Metric[] {
   const { user, system } = process.cpuUsage()
-  const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8'))
+  const version = readVersion()
   return [
     {
       name: 'tunless_build_info',

@@ -2,7 +2,6 @@
 // on most systems, is served by logger(1).
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createSocket } from 'node:dgram'
-import { lookup } from 'node:dns/promises'
 import { connect, type Socket } from 'node:net'
 import { hostname } from 'node:os'
 import { TunnelError } from '../../errors.js'
@@ -40,6 +39,8 @@ export function formatSyslog(message: string, now: Date, host = hostname(), pid 
 }
 
 async function openUdp(host: string, port: number): Promise<LogSink> {
+  // Loaded where it is asked for: a start that needs no resolver is shorter.
+  const { lookup } = await import('node:dns/promises')
   const { address, family } = await lookup(host).catch(error => {
     throw failed(`${host}:${port}`, error)
   })

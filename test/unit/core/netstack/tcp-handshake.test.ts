@@ -68,12 +68,13 @@ describe('a dial', () => {
     expect(owner.isClosed).toBe(false)
   })
 
-  test('answers a stale ACK with a RST and goes on', () => {
+  test('answers a stale ACK with a RST, sends its SYN again behind it and goes on', () => {
     const s = new TcpScript()
     const { c } = dial(s)
     s.expect('S 0:0(0)')
     s.send('. 500:500(0) ack 4711')
     s.expect('R 4711:4711(0)')
+    s.expect('S 0:0(0)')
     s.send('S. 0:0(0) ack 1 <mss 1460>')
     s.expect('. 1:1(0) ack 1')
     expect(c.state).toBe('established')
