@@ -2,7 +2,6 @@
 import type { Socket } from 'node:net'
 import { TunnelError } from '../errors.js'
 import { ignore } from './dialer.js'
-import { createHttpProxy } from './http-proxy.js'
 import { formatListenAt, isLoopback, type ListenAt, listenLocally } from './listener.js'
 import {
   createProxyCounters,
@@ -46,6 +45,8 @@ export async function startProxy<At extends ListenAt>(options: ProxyOptions<At>)
   checkProxyAt(at, options.credentials !== undefined)
   const context: ProxyContext = { ...environment, limits, counters }
   const socks = createSocks5(context)
+  // Loaded only with a proxy: Node's HTTP takes a good part of a start.
+  const { createHttpProxy } = await import('./http-proxy.js')
   const http = createHttpProxy(context)
 
   function accept(client: Socket): void {

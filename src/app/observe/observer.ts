@@ -12,7 +12,6 @@ import { ConnectionCount } from './connections.js'
 import { formatMetrics } from './exposition.js'
 import { type LogSink, openLogSink } from './log-sink.js'
 import { processMetrics, tunnelMetrics } from './metrics.js'
-import { startMetricsServer } from './metrics-server.js'
 
 export interface ObserverOptions {
   readonly metrics?: ListenAt
@@ -42,6 +41,7 @@ export class Observer {
       log.warn(`--metrics on ${formatListenAt(metrics)}: whoever reaches this host can read them`)
     }
     try {
+      const { startMetricsServer } = await import('./metrics-server.js')
       observer.#server = await startMetricsServer(metrics, {
         metrics: () => observer.#metrics(),
         notReady: () => observer.notReady,
