@@ -240,10 +240,10 @@ s=socket.socket(socket.AF_UNIX,socket.SOCK_DGRAM);s.bind(sys.argv[1]);print('bou
       daemon.stdout.on('data', chunk => {
         heard += chunk
       })
-      await expect.poll(() => heard).toBe('bound\n')
+      await expect.poll(() => heard, { timeout: 10_000 }).toBe('bound\n')
       const sink: LogSink = await openLogSink(`syslog:${path}`, listenTo().log)
       sink.write('{"result":"done"}')
-      await expect.poll(() => heard).toMatch(/tunless.*\{"result":"done"\}/)
+      await expect.poll(() => heard, { timeout: 10_000 }).toMatch(/tunless.*\{"result":"done"\}/)
       await sink.close()
     },
   )
