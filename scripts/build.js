@@ -1,6 +1,6 @@
 // Builds dist/ from src/: the WebAssembly module first, which becomes part of src/, then everything.
 import { execFileSync } from 'node:child_process'
-import { chmodSync, copyFileSync, rmSync } from 'node:fs'
+import { chmodSync, copyFileSync, cpSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -17,3 +17,5 @@ execFileSync(process.execPath, [tsc, '-p', 'tsconfig.build.json'], { cwd: root, 
 await bundleCommand(root)
 copyFileSync(join(root, 'src', 'bin.cjs'), join(root, 'dist', 'bin.cjs'))
 chmodSync(join(root, 'dist', 'bin.cjs'), 0o755)
+// Their modes come with them: run puts the folder on PATH.
+cpSync(join(root, 'src', 'wrappers'), join(root, 'dist', 'wrappers'), { recursive: true })

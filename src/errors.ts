@@ -8,7 +8,8 @@ export const errorCodes = {
     remedy: 'Check the path and its permissions.',
   },
   CONFIG_INVALID: {
-    means: 'The configuration has a line that cannot be used. The message names file, line, the thing and the remedy.',
+    means:
+      'The configuration, or the file of --auth-file, has a line that cannot be used. The message names file, line, the thing and the remedy.',
     remedy: 'Correct that line.',
   },
   CONFIG_NO_PRIVATE_KEY: {
@@ -36,12 +37,12 @@ export const errorCodes = {
     remedy: 'Stop the other program, or choose another ListenPort (0 takes a free one).',
   },
   LISTEN_FAILED: {
-    means: 'A local port of -D or -L cannot be listened on.',
-    remedy: 'Stop the other program, or choose another port (0 takes a free one).',
+    means: "A port or unix socket of -D or -L, or a port of -R on the tunnel's addresses, cannot be listened on.",
+    remedy: 'Stop the other program, or choose another port (0 takes a free one) or path.',
   },
   PROXY_NOT_LOOPBACK: {
     means: 'A proxy without credentials was asked for on an address that other hosts can reach.',
-    remedy: 'Bind it to 127.0.0.1 or [::1].',
+    remedy: 'Bind it to 127.0.0.1, [::1] or a unix socket, or give it users with --auth-file.',
   },
   ENDPOINT_UNRESOLVED: {
     means: "The name in a peer's Endpoint has no address.",
@@ -68,8 +69,14 @@ export const errorCodes = {
     remedy: 'Use an address from the AllowedIPs, or extend them.',
   },
   UNKNOWN_HOST: {
-    means: "The name is neither a peer's Name nor a Host of the configuration.",
-    remedy: 'Use an address, or add Name or Host to the configuration.',
+    means:
+      "The name is neither a peer's Name nor a Host of the configuration, and no DNS server in the tunnel knows it.",
+    remedy: 'Check the name, use an address, or add Name, Host or DNS to the configuration.',
+  },
+  DNS_UNAVAILABLE: {
+    means: 'No DNS server in the tunnel gave an answer, neither an address nor that the name does not exist.',
+    remedy:
+      "Check DNS and DNSRoute, the servers' place in the AllowedIPs, and whether they serve this tunnel's address.",
   },
   TRACE_FILE_REFUSED: {
     means: 'The file of --keylog or --pcap cannot be written, or others could read it.',
@@ -92,8 +99,16 @@ export const errorCodes = {
       'A benchmark compared results with vectors, or with what was sent, and one differs: nothing of it was timed.',
     remedy: 'Report it with the message, the version of Node and the processor: something computes wrongly here.',
   },
+  TUNNEL_NOT_STOPPED: {
+    means: 'The process that runs the tunnel does not end it for others, or did not end in time.',
+    remedy: 'End that process, which the message names.',
+  },
+  LOG_FAILED: {
+    means: 'The file or the service of --connection-log cannot be written.',
+    remedy: 'Check its directory, or that the syslog daemon runs.',
+  },
   READY_FILE_FAILED: {
-    means: 'The file of --ready-file cannot be written.',
+    means: 'The file of --ready-file or --pid-file cannot be written.',
     remedy: 'Check its directory.',
   },
 } as const

@@ -1,10 +1,24 @@
 // The public API of tunless: WireGuard tunnels from inside a Node process.
 export type { Config } from './core/config/config.js'
 export { parseConfig } from './core/config/config.js'
+export type { DnsLimits } from './core/resolver/resolver.js'
 export { TunnelError, type TunnelErrorCode } from './errors.js'
 export type { CaptureLayers, CaptureOptions } from './node/capture.js'
 export type { DatagramOptions, DatagramSocket } from './node/datagram.js'
+export type {
+  DatagramFlow,
+  DatagramFlowEvents,
+  ForwardedConnection,
+  ForwardedDatagrams,
+  ForwardedPing,
+  ForwarderHandlers,
+  ForwarderOptions,
+  ForwardPeer,
+  ForwardRefusal,
+  TunnelForwarder,
+} from './node/forwarder.js'
 export type { ConfigSource } from './node/load-config.js'
+export type { TunnelLookup } from './node/lookup.js'
 export { openTunnel } from './node/open.js'
 export type { PeerInfo, PeerSettings, TunnelStats } from './node/peer-info.js'
 export type { PingOptions, PingResult } from './node/ping.js'

@@ -83,7 +83,7 @@ function createConfig(
 ): Config {
   return {
     source: `${own.name}.conf`,
-    interface: { ...own, dns: { servers: [], search: [] }, tags: [], hosts: [] },
+    interface: { ...own, dns: { servers: [], search: [], routes: [] }, tags: [], hosts: [] },
     peers: [{ ...peer, tags: [], line: 0 }],
     notes: [],
   }

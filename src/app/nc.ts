@@ -1,9 +1,9 @@
 // `tunless nc`: one connection on stdin and stdout. It joins the tunnel that runs with this key, or opens one that others can join
 // and then outlives its own connection until the last of them has ended.
 import type { Duplex } from 'node:stream'
-import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { TunnelError } from '../errors.js'
-import { joinTunnel } from '../node/control.js'
+import { type JoinedTunnel, joinTunnel } from '../node/control.js'
 import { openTunnel } from '../node/open.js'
 import { explainDial } from '../node/target-error.js'
 import type { Tunnel } from '../node/tunnel.js'
@@ -11,16 +11,13 @@ import { createDialer, formatTarget, type Target } from '../proxy/dialer.js'
 import { carry } from './carry.js'
 import { type CompleteConfig, type ConfOptions, readConf } from './conf.js'
 import { describeReady } from './describe.js'
+import { joinGiven, joinOrOpen } from './join.js'
 import { createLog, type Log, type LogLevel } from './log.js'
 import { type OpenOptions, openOptions } from './open-options.js'
 import { publicKeyOf } from './public-key.js'
 import { openStandardIo, releaseStandardIo } from './standard-io.js'
 import { aborted } from './stop.js'
 import { tellWhileWaiting } from './waiting.js'
-
-/** Rounds of joining and opening against others that begin and end at the same time, and the pause between two, ms. */
-const attempts = 50
-const pause = 20
 
 export interface NcOptions extends ConfOptions, OpenOptions, Target {
   /** For the first handshake, and apart for the dial, ms; 0 waits without end. */
@@ -39,52 +36,37 @@ interface Endings {
 /** Returns the exit code of the own connection. Rejects only before there is one. */
 export async function nc<Code>(options: NcOptions, exitCodeOf: (error: unknown) => Code): Promise<Code | 0> {
   const log = createLog(options.level)
+  const run = new Run(options, log, listenForEndings(), exitCodeOf)
+  const given = await joinGiven(process.env)
+  if (given !== undefined) return run.use(given)
   const config = await readConf(options, { env: process.env, readStdin: undefined, warn: log.warn })
   for (const note of config.notes) log.debug(note)
-  const run = new Run(options, config, log, listenForEndings(), exitCodeOf)
-  return run.joinOrOpen()
+  const publicKey = publicKeyOf(config.interface.privateKey)
+  return joinOrOpen(
+    async () => {
+      const joined = await joinTunnel(publicKey)
+      return joined && run.use(joined)
+    },
+    () => run.open(config),
+  )
 }
 
 class Run<Code> {
   readonly #options: NcOptions
-  readonly #config: CompleteConfig
   readonly #log: Log
   readonly #endings: Endings
   readonly #exitCodeOf: (error: unknown) => Code
 
-  constructor(
-    options: NcOptions,
-    config: CompleteConfig,
-    log: Log,
-    endings: Endings,
-    exitCodeOf: (error: unknown) => Code,
-  ) {
+  constructor(options: NcOptions, log: Log, endings: Endings, exitCodeOf: (error: unknown) => Code) {
     this.#options = options
-    this.#config = config
     this.#log = log
     this.#endings = endings
     this.#exitCodeOf = exitCodeOf
   }
 
-  async joinOrOpen(): Promise<Code | 0> {
-    const publicKey = publicKeyOf(this.#config.interface.privateKey)
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return (await this.#join(publicKey)) ?? (await this.#open())
-      } catch (error) {
-        const { code } = error as NodeJS.ErrnoException
-        // Another one was faster at opening, or the one that was joined ended before it had dialled.
-        if ((code !== 'TUNNEL_KEY_IN_USE' && code !== 'TUNNEL_CLOSED') || attempt === attempts) throw error
-        await sleep(pause)
-      }
-    }
-  }
-
-  /** Undefined where there is nothing to join. Rejects with TUNNEL_CLOSED where that ended before the connection stood. */
-  async #join(publicKey: Uint8Array): Promise<Code | 0 | undefined> {
+  /** Rejects with TUNNEL_CLOSED where the tunnel ended before the connection stood. */
+  async use(joined: JoinedTunnel): Promise<Code | 0> {
     const { host, port, timeout } = this.#options
-    const joined = await joinTunnel(publicKey)
-    if (joined === undefined) return undefined
     this.#log.debug(`joined the tunnel of process ${joined.pid}`)
     try {
       const connection = await joined.dial(host, port, { timeout, signal: this.#endings.connection })
@@ -98,8 +80,8 @@ class Run<Code> {
   }
 
   /** Rejects with TUNNEL_KEY_IN_USE where another process has it by now. */
-  async #open(): Promise<Code | 0> {
-    const tunnel = await openTunnel(this.#config, openOptions(this.#options))
+  async open(config: CompleteConfig): Promise<Code | 0> {
+    const tunnel = await openTunnel(config, openOptions(this.#options))
     try {
       tunnel.on('warning', this.#log.warn)
       tunnel.on('handshake', peer => this.#log.debug(`handshake with ${describeReady({ peer }, tunnel.port)}`))
@@ -117,7 +99,7 @@ class Run<Code> {
   async #dial(tunnel: Tunnel): Promise<Duplex> {
     const { host, port, timeout } = this.#options
     const { connection: signal } = this.#endings
-    tunnel.lookup(host)
+    tunnel.checkName(host)
     await tellWhileWaiting(tunnel.ready({ timeout, signal }), tunnel, this.#log)
     return createDialer(target => tunnel.connect({ ...target, timeout }))({ host, port }, signal)
   }
@@ -129,7 +111,9 @@ class Run<Code> {
       return outcome === 'done' ? 0 : this.#fail(outcome)
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException
-      this.#log.error(`the connection to ${formatTarget(this.#options)} was cut: ${code ?? message}`)
+      // A pipe's end that went first is how ssh ends its ProxyCommand: worth its exit code, and no word unless asked for.
+      const say = code === 'EPIPE' ? this.#log.debug : this.#log.error
+      say(`the connection to ${formatTarget(this.#options)} was cut: ${code ?? message}`)
       return this.#exitCodeOf(error)
     } finally {
       await io.stop()

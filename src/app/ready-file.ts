@@ -2,7 +2,9 @@
 import { accessSync, constants, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { TunnelError } from '../errors.js'
+import type { Ready, Tunnel } from '../node/tunnel.js'
 import type { Target } from '../proxy/dialer.js'
+import type { ListenAt, LocalPath } from '../proxy/listener.js'
 
 /** Its content, as JSON. Documented in docs/configuration.md. */
 export interface ReadyReport {
@@ -22,11 +24,47 @@ export interface ReadyReport {
   }
   /** Ports as bound. */
   readonly listeners: readonly ListenerReport[]
+  /** Where --metrics is, as bound. */
+  readonly metrics?: ListenAt
+  /** Of serve: where it leads, as given. */
+  readonly routes?: readonly string[]
 }
 
+/** A local address has host and port, a unix socket its path. */
 export type ListenerReport =
-  | { readonly type: 'socks5'; readonly host: string; readonly port: number }
-  | { readonly type: 'forward'; readonly host: string; readonly port: number; readonly target: Target }
+  | (ListenAt & { readonly type: 'proxy' })
+  | (ListenAt & { readonly type: 'forward'; readonly target: Target; readonly protocol?: 'udp' })
+  /** On the tunnel's addresses; `::` is all of them. Its target is on this host. */
+  | { readonly type: 'reverse'; readonly host: string; readonly port: number; readonly target: Target | LocalPath }
+
+export function readyReport(
+  tunnel: Tunnel,
+  { peer }: Ready,
+  places: {
+    readonly listeners: readonly { readonly report: ListenerReport }[]
+    readonly metrics: ListenAt | undefined
+    readonly routes?: readonly string[]
+  },
+): ReadyReport {
+  const { listeners, metrics, routes } = places
+  return {
+    pid: process.pid,
+    publicKey: tunnel.publicKey,
+    addresses: tunnel.addresses,
+    port: tunnel.port,
+    ...(peer && {
+      peer: {
+        ...(peer.name !== undefined && { name: peer.name }),
+        publicKey: peer.publicKey,
+        ...(peer.endpoint !== undefined && { endpoint: peer.endpoint }),
+        ...(peer.rtt !== undefined && { rtt: peer.rtt }),
+      },
+    }),
+    listeners: listeners.map(listener => listener.report),
+    ...(metrics && { metrics }),
+    ...(routes && { routes }),
+  }
+}
 
 /**
  * Removes what an earlier run left, so that who waits for the file waits for this one. Throws READY_FILE_FAILED, also where it
@@ -39,12 +77,17 @@ export function clearReadyFile(path: string): void {
   })
 }
 
-/** Writes beside and renames. Throws READY_FILE_FAILED. */
+/** Throws READY_FILE_FAILED. */
 export function writeReadyFile(path: string, report: ReadyReport): void {
+  replaceFile(path, `${JSON.stringify(report, undefined, 2)}\n`)
+}
+
+/** Writes beside and renames. Throws READY_FILE_FAILED. */
+export function replaceFile(path: string, text: string): void {
   const beside = `${path}.${process.pid}.tmp`
   attempt(path, () => {
     try {
-      writeFileSync(beside, `${JSON.stringify(report, undefined, 2)}\n`)
+      writeFileSync(beside, text)
       renameSync(beside, path)
     } finally {
       rmSync(beside, { force: true })

@@ -35,7 +35,7 @@ function peerLines(peer: ShownPeer, now: number): string[] {
     ...(endpoint === undefined ? [] : [`  endpoint: ${endpoint}`]),
     `  allowed ips: ${allowedIps.join(', ') || '(none)'}`,
     ...(lastHandshake === 0 ? [] : [`  latest handshake: ${ago(lastHandshake, now)}`]),
-    ...(rxBytes + txBytes === 0 ? [] : [`  transfer: ${size(rxBytes)} received, ${size(txBytes)} sent`]),
+    ...(rxBytes + txBytes === 0 ? [] : [`  transfer: ${formatSize(rxBytes)} received, ${formatSize(txBytes)} sent`]),
     ...(persistentKeepalive === 0 ? [] : [`  persistent keepalive: every ${duration(persistentKeepalive)}`]),
   ]
 }
@@ -57,7 +57,8 @@ function duration(seconds: number): string {
   return parts.flatMap(([count, unit]) => (count === 0 ? [] : [`${count} ${unit}${count === 1 ? '' : 's'}`])).join(', ')
 }
 
-function size(bytes: number): string {
+/** `1.21 MiB`. */
+export function formatSize(bytes: number): string {
   if (bytes < 1024) return `${bytes} B`
   const units = ['KiB', 'MiB', 'GiB', 'TiB']
   let value = bytes / 1024

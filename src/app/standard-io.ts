@@ -27,6 +27,7 @@ export function openStandardIo(): StandardIo {
   async function endOutput(): Promise<void> {
     await new Promise<void>(resolve => {
       if (output.destroyed) resolve()
+      else if (isOthersSocket()) output.once('close', resolve).write('', () => resolve())
       else output.once('close', resolve).end(resolve)
     })
     await destroyed(output)
@@ -48,11 +49,11 @@ export function openStandardIo(): StandardIo {
 }
 
 /**
- * Gives up stdin, stdout and stderr at once: who waits for their end goes on, though this process stays. What was opened
+ * Gives up stdin, stdout and stderr, or those of them, at once: who waits for their end goes on, though this process stays. What was opened
  * over them is to be stopped before.
  */
-export function releaseStandardIo(): void {
-  for (const fd of [0, 1, 2]) release(fd)
+export function releaseStandardIo(fds: readonly number[] = [0, 1, 2]): void {
+  for (const fd of fds) release(fd)
 }
 
 function openInput(): Readable {
@@ -65,6 +66,15 @@ function openOutput(): Writable {
   if (isatty(1)) return new WriteStream(1)
   if (isStream(1)) return new Socket({ fd: 1, readable: false, writable: true, allowHalfOpen: true })
   return createWriteStream('', { fd: 1, autoClose: false })
+}
+
+/**
+ * Whether stdout is a socket of its own, as Node gives it to what it starts. To shut it down would end it for everybody who has it,
+ * the shell that we run in and what that starts next included; one that is stdin as well is a connection, with nobody else on it.
+ */
+function isOthersSocket(): boolean {
+  const [input, output] = [fstatSync(0), fstatSync(1)]
+  return output.isSocket() && (input.ino !== output.ino || input.dev !== output.dev)
 }
 
 function isStream(fd: number): boolean {

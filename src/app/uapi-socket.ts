@@ -1,18 +1,20 @@
 // The unix socket of the userspace configuration protocol, by which wg(8) shows and changes a running tunnel. It gives the private
 // key to whoever can connect, so it is this user's alone.
-import { chmodSync, linkSync, lstatSync, mkdirSync, unlinkSync, watch } from 'node:fs'
+import { mkdirSync, watch } from 'node:fs'
 import { createServer, type Server, type Socket } from 'node:net'
-import { basename, dirname, join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { uapiErrno } from '../core/config/uapi-values.js'
 import { TunnelError } from '../errors.js'
-import { isListening } from '../node/is-listening.js'
+import { listenAtPath, type UnixSocket, type UnixSocketWords } from '../node/unix-socket.js'
 
 /** Where wg(8) looks, and nowhere else. */
 export const uapiDirectory = '/var/run/wireguard'
-/** Bytes of a socket's path that the kernel takes: sun_path without its NUL (unix(7): 108, elsewhere 104). */
-const longestPath = process.platform === 'linux' ? 107 : 103
-/** Rounds against others that leave a dead socket at the same place. */
-const attempts = 10
+const words: UnixSocketWords = {
+  code: 'UAPI_SOCKET_FAILED',
+  shorter: 'name a shorter one with --uapi',
+  other: 'another interface',
+  instead: 'take it down, or choose another name',
+}
 
 export interface UapiLimits {
   /** Connections at once. */
@@ -60,8 +62,10 @@ export async function serveUapi(
     serve(client, handle, limits).catch(() => client.destroy())
   })
   try {
-    const inode = await publish(server, resolve(path))
-    return createUapiSocket(resolve(path), inode, server, clients)
+    if (dirname(resolve(path)) === uapiDirectory) mkdirSync(uapiDirectory, { recursive: true, mode: 0o755 })
+    const socket = await listenAtPath(server, path, words)
+    server.unref()
+    return createUapiSocket(socket, server, clients)
   } catch (error) {
     server.close()
     throw error instanceof TunnelError ? error : refused(path, error as NodeJS.ErrnoException)
@@ -103,61 +107,6 @@ function drained(client: Socket): Promise<void> {
   })
 }
 
-/** Binds beside `path` and links there, which fails where something is. Returns the socket's inode. */
-async function publish(server: Server, path: string): Promise<number> {
-  const own = join(dirname(path), `.${basename(path).slice(0, 20)}.${process.pid}`)
-  if (Math.max(Buffer.byteLength(path), Buffer.byteLength(own)) > longestPath)
-    throw new TunnelError('UAPI_SOCKET_FAILED', `${path} is too long for a socket: name a shorter one with --uapi`)
-  if (dirname(path) === uapiDirectory) mkdirSync(uapiDirectory, { recursive: true, mode: 0o755 })
-  remove(own)
-  await listen(server, own)
-  try {
-    chmodSync(own, 0o600)
-    for (let attempt = 1; ; attempt++) {
-      try {
-        linkSync(own, path)
-        return lstatSync(path).ino
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== 'EEXIST' || attempt === attempts) throw error
-      }
-      await clearAway(path)
-    }
-  } finally {
-    remove(own)
-  }
-}
-
-function listen(server: Server, path: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject)
-    const mask = process.umask(0o077)
-    try {
-      // The socket is made before this returns.
-      server.listen(path, () => {
-        server.off('error', reject).on('error', () => {})
-        server.unref()
-        resolve()
-      })
-    } finally {
-      process.umask(mask)
-    }
-  })
-}
-
-/** Removes what a process that was killed has left. Rejects where somebody listens, or where it is no socket. */
-async function clearAway(path: string): Promise<void> {
-  const entry = lstatSync(path, { throwIfNoEntry: false })
-  if (entry === undefined) return
-  if (!entry.isSocket()) throw new TunnelError('UAPI_SOCKET_FAILED', `${path} is there and is no socket: remove it`)
-  if (await isListening(path)) {
-    throw new TunnelError(
-      'UAPI_SOCKET_FAILED',
-      `another interface listens on ${path}: take it down, or choose another name`,
-    )
-  }
-  if (lstatSync(path, { throwIfNoEntry: false })?.ino === entry.ino) remove(path)
-}
-
 function refused(path: string, cause: NodeJS.ErrnoException): TunnelError {
   const { code, message } = cause
   const reason =
@@ -167,19 +116,15 @@ function refused(path: string, cause: NodeJS.ErrnoException): TunnelError {
   return new TunnelError('UAPI_SOCKET_FAILED', `no socket at ${path}: ${reason}`, { cause })
 }
 
-function createUapiSocket(path: string, inode: number, server: Server, clients: ReadonlySet<Socket>): UapiSocket {
-  const isOurs = () => lstatSync(path, { throwIfNoEntry: false })?.ino === inode
-  const unpublish = () => {
-    if (isOurs()) remove(path)
-  }
-  process.on('exit', unpublish)
+function createUapiSocket(socket: UnixSocket, server: Server, clients: ReadonlySet<Socket>): UapiSocket {
+  const { path } = socket
   let watcher: ReturnType<typeof watch> | undefined
   const removed = new Promise<void>(resolve => {
     try {
       watcher = watch(dirname(path), { persistent: false }, () => {
-        if (!isOurs()) resolve()
+        if (!socket.isThere()) resolve()
       }).on('error', () => {})
-      if (!isOurs()) resolve()
+      if (!socket.isThere()) resolve()
     } catch {
       // No more watches to be had: it is then only not noticed.
     }
@@ -191,20 +136,11 @@ function createUapiSocket(path: string, inode: number, server: Server, clients: 
     close() {
       closed ??= new Promise(resolve => {
         watcher?.close()
-        process.off('exit', unpublish)
-        unpublish()
+        socket.remove()
         server.close(() => resolve())
         for (const client of clients) client.destroy()
       })
       return closed
     },
-  }
-}
-
-function remove(path: string): void {
-  try {
-    unlinkSync(path)
-  } catch {
-    // It is gone.
   }
 }

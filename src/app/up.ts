@@ -1,102 +1,123 @@
 // `tunless up`: opens a tunnel, listens for what goes into it, and stays until a signal.
 import { longestConfig } from '../core/config/lines.js'
-import { TunnelError } from '../errors.js'
-import { openTunnel } from '../node/open.js'
+import { allowStop, openTunnel } from '../node/open.js'
 import type { TraceOptions } from '../node/trace.js'
 import type { Ready, Tunnel } from '../node/tunnel.js'
-import { createDialer, type Dialer, formatTarget, type Target } from '../proxy/dialer.js'
-import { startForward } from '../proxy/forward.js'
-import { isLoopback } from '../proxy/listener.js'
-import { startSocks5 } from '../proxy/socks5-server.js'
-import { type ConfOptions, readConf } from './conf.js'
+import { createDialer } from '../proxy/dialer.js'
+import { type CompleteConfig, type ConfOptions, readConf } from './conf.js'
 import { describeReady } from './describe.js'
-import { createDialLog } from './dial-log.js'
+import { detach, isDetached, letStarterGo, whenStarterEnds } from './detach.js'
+import { onHangup } from './hangup.js'
 import { createLog, type Log, type LogLevel } from './log.js'
+import { Observer, type ObserverOptions } from './observe/observer.js'
 import { type OpenOptions, openOptions } from './open-options.js'
-import { clearReadyFile, type ListenerReport, type ReadyReport, removeReadyFile, writeReadyFile } from './ready-file.js'
+import { removePidFile, writePidFile } from './pid-file.js'
+import { clearReadyFile, readyReport, removeReadyFile, writeReadyFile } from './ready-file.js'
+import { createReload } from './reload.js'
+import { findServiceManager } from './service-manager.js'
 import { readStdin } from './stdin.js'
 import { aborted, stopAt } from './stop.js'
 import { uapiOf } from './uapi.js'
 import { serveUapi, type UapiSocket, uapiPath } from './uapi-socket.js'
 import { tellWhileWaiting } from './waiting.js'
+import { tunnelEnded, watchTunnel } from './watch.js'
+import { openByWay, openWaysIn, tellWaysIn, type WayIn, type WaysInOptions } from './ways-in.js'
 import { keepYoungHeapSmall } from './young-heap.js'
 
-export interface UpOptions extends ConfOptions, OpenOptions, TraceOptions {
-  /** For the first handshake, and apart for each dial, ms; 0 waits without end. */
-  readonly timeout: number
+export interface UpOptions extends ConfOptions, OpenOptions, TraceOptions, WaysInOptions, ObserverOptions {
   readonly level: LogLevel
-  readonly socks?: { readonly host: string; readonly port: number }
-  readonly forwards: readonly { readonly host: string; readonly port: number; readonly target: Target }[]
+  /** Goes to the background once the tunnel stands. */
+  readonly detach?: boolean
+  readonly pidFile?: string
   readonly readyFile?: string
   /** The interface's name for wg(8), or the path of a socket of one's own. */
   readonly name?: string
   readonly uapi?: string
 }
 
-interface Listener {
-  readonly report: ListenerReport
-  close(): Promise<void>
-}
-
-/** Resolves after a signal, once everything is closed. Rejects with the TunnelError that says why it cannot come up. */
-export async function up(options: UpOptions): Promise<void> {
-  keepYoungHeapSmall()
+/** Resolves with the exit code after a signal, once everything is closed. Rejects with the TunnelError that says why it cannot come up. */
+export async function up(options: UpOptions): Promise<number> {
   const log = createLog(options.level)
-  const config = await readConf(options, {
-    env: process.env,
-    readStdin: () => readStdin(longestConfig),
-    peersMayCome: options.name !== undefined || options.uapi !== undefined,
-    warn: log.warn,
-  })
+  if (options.detach && !isDetached()) return detach({ readsStdin: options.file === '-', log })
+  keepYoungHeapSmall()
+  const config = await readUpConf(options, log)
   for (const note of config.notes) log.info(note)
 
-  const stop = stopAt(['SIGINT', 'SIGTERM', 'SIGHUP'])
+  const stop = stopAt(['SIGINT', 'SIGTERM'])
   const { signal } = stop
-  let tunnel: Tunnel | undefined
-  const listeners: Listener[] = []
-  const sockets: UapiSocket[] = []
+  const starterEnded = () => stop.end('who started it has ended')
+  if (options.detach) whenStarterEnds(starterEnded)
+  const manager = findServiceManager(process.env, log)
+  let reload = () => {}
+  let observer: Observer | undefined
+  const closings: (() => unknown)[] = [
+    onHangup(
+      () => {
+        observer?.reopen()
+        reload()
+      },
+      () => stop.end('the terminal is gone'),
+    ),
+  ]
   try {
-    tunnel = await openTunnel(config, {
+    observer = await Observer.open(options, log)
+    const tunnel = await openTunnel(config, {
       signal,
       ...openOptions(options),
       ...(options.keylog !== undefined && { keylog: options.keylog }),
       ...(options.pcap !== undefined && { pcap: options.pcap }),
     })
-    // Only now: while another process has the key, the file may be its.
-    if (options.readyFile !== undefined) clearReadyFile(options.readyFile)
-    watch(tunnel, log)
+    closings.push(() => tunnel.close())
+    watchTunnel(tunnel, log)
+    allowStop(tunnel, () => stop.end('ended by `tunless down`'))
+    reload = createReload(() => readUpConf(options, log), tunnel, manager, log)
+    // Only now: while another process has the key, the files may be its.
+    const { readyFile, pidFile } = options
+    if (readyFile !== undefined) {
+      clearReadyFile(readyFile)
+      closings.push(() => removeReadyFile(readyFile))
+    }
+    if (pidFile !== undefined) {
+      writePidFile(pidFile)
+      closings.push(() => removePidFile(pidFile))
+    }
     const uapi = await startUapi(options, tunnel, log)
     if (uapi !== undefined) {
-      sockets.push(uapi)
+      closings.push(() => uapi.close())
       void uapi.removed.then(() => stop.end(`${uapi.path} was removed`))
     }
-    await listen(options, tunnel, log, listeners)
+    const listeners: WayIn[] = []
+    closings.push(() => Promise.all(listeners.map(each => each.close())))
+    observer.watch(tunnel, () => openByWay(listeners))
+    const dial = observer.dialer(createDialer(target => tunnel.connect({ ...target, timeout: options.timeout })))
+    await openWaysIn(options, { dial, tunnel, onConnection: observer.onConnection }, log, listeners)
     const ready = await tellWhileWaiting(tunnel.ready({ timeout: options.timeout, signal }), tunnel, log)
-    announce(tunnel, ready, listeners, log)
-    if (options.readyFile !== undefined) writeReadyFile(options.readyFile, reportOf(tunnel, ready, listeners))
-    await Promise.race([aborted(signal), ended(tunnel)])
+    observer.ready()
+    const said = announce(tunnel, ready, listeners, log)
+    if (readyFile !== undefined)
+      writeReadyFile(readyFile, readyReport(tunnel, ready, { listeners, metrics: observer.address }))
+    await manager.ready(said)
+    if (options.detach) await letStarterGo(starterEnded)
+    await Promise.race([aborted(signal), tunnelEnded(tunnel)])
+    await manager.stopping()
   } catch (error) {
     if (!signal.aborted) throw error
   } finally {
+    await Promise.all(closings.reverse().map(close => close()))
+    // Last: what the others cut is still logged.
+    await observer?.close()
     stop.done()
-    if (options.readyFile !== undefined) removeReadyFile(options.readyFile)
-    await Promise.all([...[...listeners, ...sockets].map(each => each.close()), tunnel?.close()])
   }
   log.info(`${(signal.reason as Error).message}, the tunnel is closed`)
+  return 0
 }
 
-function watch(tunnel: Tunnel, log: Log): void {
-  tunnel.on('warning', log.warn)
-  const silent = new Set<string>()
-  tunnel.on('silent', peer => {
-    silent.add(peer.publicKey)
-    const { rtt: _, ...known } = peer
-    log.info(`${describeReady({ peer: known }, tunnel.port)} does not answer any more; calling it`)
-  })
-  tunnel.on('handshake', peer => {
-    const said = describeReady({ peer }, tunnel.port)
-    if (silent.delete(peer.publicKey)) log.info(`${said}, answers again`)
-    else log.debug(`handshake with ${said}`)
+function readUpConf(options: UpOptions, log: Log): Promise<CompleteConfig> {
+  return readConf(options, {
+    env: process.env,
+    readStdin: () => readStdin(longestConfig),
+    peersMayCome: options.name !== undefined || options.uapi !== undefined,
+    warn: log.warn,
   })
 }
 
@@ -108,60 +129,11 @@ async function startUapi({ name, uapi }: UpOptions, tunnel: Tunnel, log: Log): P
   return socket
 }
 
-async function listen(options: UpOptions, tunnel: Tunnel, log: Log, listeners: Listener[]): Promise<void> {
-  const { socks, forwards, timeout } = options
-  const dial: Dialer = createDialer(target => tunnel.connect({ ...target, timeout }))
-  const onError = createDialLog(log, timeout)
-  // A name that nobody knows is better said now than to each client.
-  for (const { target } of forwards) tunnel.lookup(target.host)
-  if (socks !== undefined) {
-    const server = await startSocks5({ ...socks, dial, onError })
-    listeners.push({ report: { type: 'socks5', ...server.address }, close: () => server.close() })
-  }
-  for (const forward of forwards) {
-    if (!isLoopback(forward.host)) {
-      log.warn(
-        `-L on ${formatTarget(forward)}: whoever reaches this host can reach ${formatTarget(forward.target)} through it`,
-      )
-    }
-    const server = await startForward({ ...forward, dial, onError })
-    listeners.push({
-      report: { type: 'forward', ...server.address, target: forward.target },
-      close: () => server.close(),
-    })
-  }
-}
-
-function announce(tunnel: Tunnel, ready: Ready, listeners: readonly Listener[], log: Log): void {
+/** Returns what it says of the tunnel. */
+function announce(tunnel: Tunnel, ready: Ready, listeners: readonly WayIn[], log: Log): string {
   const isEmpty = ready.peer === undefined && tunnel.peers().length === 0
   const said = isEmpty ? `it has no peers yet; UDP port ${tunnel.port}` : describeReady(ready, tunnel.port)
   log.info(`the tunnel stands: ${said}`)
-  for (const { report } of listeners) {
-    if (report.type === 'socks5') log.info(`SOCKS5 proxy on ${formatTarget(report)}`)
-    else log.info(`${formatTarget(report)} leads to ${formatTarget(report.target)}`)
-  }
-}
-
-function reportOf(tunnel: Tunnel, { peer }: Ready, listeners: readonly Listener[]): ReadyReport {
-  return {
-    pid: process.pid,
-    publicKey: tunnel.publicKey,
-    addresses: tunnel.addresses,
-    port: tunnel.port,
-    ...(peer && {
-      peer: {
-        ...(peer.name !== undefined && { name: peer.name }),
-        publicKey: peer.publicKey,
-        ...(peer.endpoint !== undefined && { endpoint: peer.endpoint }),
-        ...(peer.rtt !== undefined && { rtt: peer.rtt }),
-      },
-    }),
-    listeners: listeners.map(listener => listener.report),
-  }
-}
-
-function ended(tunnel: Tunnel): Promise<never> {
-  return new Promise((_resolve, reject) => {
-    tunnel.once('close', () => reject(new TunnelError('TUNNEL_CLOSED', 'the tunnel was closed: start it again')))
-  })
+  tellWaysIn(listeners, log)
+  return said
 }

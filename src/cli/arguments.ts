@@ -1,14 +1,10 @@
-// The words of a command line that have a form of their own: durations, and what -D, -L and PORT take. Each reader returns the
+// The words of a command line that have a form of their own: durations, and what PORT and HOST take. Each reader returns the
 // value or throws commander's error, which names the option.
 import { InvalidArgumentError } from 'commander'
 
 export interface Listen {
   readonly host: string
   readonly port: number
-}
-
-export interface ForwardSpec extends Listen {
-  readonly target: { readonly host: string; readonly port: number }
 }
 
 /** Node's timers take no more, ms. */
@@ -25,8 +21,20 @@ export function readDuration(text: string): number {
   return duration
 }
 
+/** How many: a whole number above 0. */
+export function readCount(text: string): number {
+  const count = Number(text)
+  if (/^\d{1,9}$/.test(text) && count > 0) return count
+  throw new InvalidArgumentError(`'${printable(text)}' is not a count: write a whole number from 1 up`)
+}
+
+/** Collects an option that may be repeated. */
+export function collectText(text: string, previous: readonly string[] = []): string[] {
+  return [...previous, text]
+}
+
 /** A port in decimal, `least` to 65535. */
-function readPort(text: string, least = 1): number {
+export function readPort(text: string, least = 1): number {
   const port = Number(text)
   if (!/^\d{1,5}$/.test(text) || port < least || port > 65535) {
     throw new InvalidArgumentError(`'${printable(text)}' is not a port: write a number from ${least} to 65535`)
@@ -60,7 +68,7 @@ export function readInterfaceName(text: string): string {
   return text
 }
 
-/** `[bind:]port` of -D; a bare port is of 127.0.0.1. */
+/** `[bind:]port`; a bare port is of 127.0.0.1. */
 export function readListen(text: string): Listen {
   const parts = fields(text)
   const [bind, port] = parts.length === 1 ? [undefined, ...parts] : parts
@@ -70,18 +78,8 @@ export function readListen(text: string): Listen {
   return { host: readBind(bind), port: readPort(port, 0) }
 }
 
-/** `[bind:]port:host:hostport` of -L, collected over its repetitions. */
-export function collectForward(text: string, previous: readonly ForwardSpec[] = []): ForwardSpec[] {
-  const parts = fields(text)
-  const [bind, port, host, hostPort] = parts.length === 3 ? [undefined, ...parts] : parts
-  if (port === undefined || host === undefined || hostPort === undefined || parts.length > 4) {
-    throw new InvalidArgumentError('write [BIND:]PORT:HOST:HOSTPORT, with IPv6 addresses in brackets')
-  }
-  const target = { host: readHost(host), port: readPort(hostPort) }
-  return [...previous, { host: readBind(bind), port: readPort(port, 0), target }]
-}
-
-function readBind(text: string | undefined): string {
+/** An address to bind to, with the default for none. */
+export function readBind(text: string | undefined): string {
   if (text === undefined) return defaultBind
   return text === '*' || text === '' ? '::' : readHost(text)
 }
@@ -96,10 +94,11 @@ export function readEndpoint(text: string): Listen {
 }
 
 /** Splits at colons outside of brackets. */
-function fields(text: string): string[] {
+export function fields(text: string): string[] {
   return text.split(/:(?![^[]*\])/)
 }
 
-function printable(text: string): string {
+/** For a message: no control characters, and not too much of it. */
+export function printable(text: string): string {
   return text.slice(0, 80).replace(/[^\x20-\x7e]/g, '?')
 }

@@ -7,6 +7,8 @@ export const exitCodes = {
   failed: 1,
   /** The command line or the configuration cannot be used. */
   usage: 2,
+  /** `run`: everything that is not its command's. */
+  ownFailure: 125,
 } as const
 
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes]
@@ -22,6 +24,11 @@ const usageCodes: ReadonlySet<TunnelErrorCode> = new Set<TunnelErrorCode>([
 /** Of this copy of the code, or of another: what `bench` and `demo` run is not in the command's bundle. */
 export function isTunnelError(error: unknown): error is TunnelError {
   return error instanceof Error && error.name === 'TunnelError'
+}
+
+/** What `run` says of any error: its command's own codes are 0, 1, 2 as well. */
+export function runExitCodeOf(): ExitCode {
+  return exitCodes.ownFailure
 }
 
 export function exitCodeOf(error: unknown): ExitCode {

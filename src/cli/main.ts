@@ -1,16 +1,23 @@
 // The command `tunless`: reads the command line, runs one sub-command, and turns what it returns or throws into an exit code.
-import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
-import { createLog } from '../app/log.js'
+import { createLog, setLogFormat } from '../app/log.js'
 import { print } from '../app/print.js'
+import { readVersion } from '../app/version.js'
+import { TunnelError } from '../errors.js'
 import { addBench } from './bench.js'
+import { addCheck } from './check.js'
+import { addCompletions } from './completions.js'
 import { addDemo } from './demo.js'
-import { type ExitCode, exitCodeOf, exitCodes, isTunnelError } from './exit-codes.js'
+import { addDown } from './down.js'
+import { exitCodeOf, exitCodes, isTunnelError, runExitCodeOf } from './exit-codes.js'
 import { addGenkey } from './genkey.js'
 import { addGenpsk } from './genpsk.js'
 import { addInit } from './init.js'
 import { addNc } from './nc.js'
+import { addPing } from './ping.js'
 import { addPubkey } from './pubkey.js'
+import { addRun } from './run.js'
+import { addServe } from './serve.js'
 import { addShow } from './show.js'
 import { addUp } from './up.js'
 
@@ -18,7 +25,7 @@ import { addUp } from './up.js'
 const lingerTimeout = 1000
 
 /** What a sub-command hands its exit code to. */
-export type Finish = (code: ExitCode) => void
+export type Finish = (code: number) => void
 
 const footer = `
 Environment:
@@ -28,7 +35,8 @@ Environment:
 Exit codes:
   0  done (up: also after SIGINT, SIGTERM)
   1  failed at run time
-  2  usage or configuration`
+  2  usage or configuration
+  run: that of its command, and 125, 126, 127 and 128+N as \`tunless run --help\` says`
 
 /** Runs the command line `argv` (with Node and the script in front) and sets the process's exit code. */
 export async function main(argv: readonly string[]): Promise<void> {
@@ -37,19 +45,28 @@ export async function main(argv: readonly string[]): Promise<void> {
   setTimeout(() => process.exit(), lingerTimeout).unref()
 }
 
-async function run(argv: readonly string[]): Promise<ExitCode> {
-  let code: ExitCode = exitCodes.done
+const usageError = new TunnelError('USAGE', 'the command line cannot be used')
+
+async function run(argv: readonly string[]): Promise<number> {
+  let code: number = exitCodes.done
+  const codeOf = argv[2] === 'run' ? runExitCodeOf : exitCodeOf
   try {
-    await createProgram(finished => {
+    const program = createProgram(finished => {
       code = finished
-    }).parseAsync(argv)
+    })
+    // An error of the command line comes before its options are read.
+    if (/ --log[ =]json /.test(` ${argv.slice(2).join(' ')} `)) {
+      setLogFormat('json')
+      for (const command of [program, ...program.commands]) command.showHelpAfterError(false)
+    }
+    await program.parseAsync(argv)
     return code
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.done : exitCodes.usage
+    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.done : codeOf(usageError)
     const log = createLog('normal')
     if (isTunnelError(error)) log.error(`${error.message} (${error.code})`)
     else log.error(`unexpected error: ${error instanceof Error ? error.stack : error}`)
-    return exitCodeOf(error)
+    return codeOf(error)
   }
 }
 
@@ -66,10 +83,27 @@ export function createProgram(finish: Finish): Command {
     .exitOverride()
     .configureOutput({
       writeOut: print,
-      outputError: (text, write) => write(`tunless: ${plainly(text)} (USAGE)\n`),
+      outputError: (text, write) => createLog('normal', write).error(`${plainly(text)} (USAGE)`),
     })
+    .hook('preAction', (_program, command) => setLogFormat(command.opts().log ?? 'text'))
     .addHelpText('after', footer)
-  for (const add of [addUp, addNc, addShow, addInit, addGenkey, addPubkey, addGenpsk, addDemo, addBench])
+  for (const add of [
+    addRun,
+    addUp,
+    addDown,
+    addServe,
+    addNc,
+    addPing,
+    addCheck,
+    addShow,
+    addInit,
+    addGenkey,
+    addPubkey,
+    addGenpsk,
+    addCompletions,
+    addDemo,
+    addBench,
+  ])
     add(program, finish)
   for (const command of [program, ...program.commands])
     command.showHelpAfterError(`tunless: see ${fullName(command)} --help`)
@@ -87,9 +121,4 @@ function plainly(text: string): string {
 
 function fullName(command: Command): string {
   return command.parent === null ? command.name() : `${fullName(command.parent)} ${command.name()}`
-}
-
-function readVersion(): string {
-  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
-  return version
 }

@@ -5,21 +5,19 @@ import type { LogLevel } from '../app/log.js'
 import type { OpenOptions } from '../app/open-options.js'
 import { readDuration } from './arguments.js'
 
-type CongestionControlName = NonNullable<OpenOptions['congestion']>
-
 /** As commander hands them over. */
 export interface TunnelFlags {
   readonly config?: string
   readonly privateKeyFile?: string
   readonly 4?: true
   readonly 6?: true
-  readonly congestion?: CongestionControlName
+  readonly congestion?: NonNullable<OpenOptions['congestion']>
   readonly timeout: number
   readonly verbose?: true
   readonly quiet?: true
 }
 
-const congestionControls = ['bbr', 'cubic'] satisfies CongestionControlName[]
+const congestionControls = ['bbr', 'cubic'] satisfies OpenOptions['congestion'][]
 
 /** Defines the options of a command that opens a tunnel. */
 export function addTunnelOptions(command: Command): Command {
@@ -44,9 +42,18 @@ export function addTunnelOptions(command: Command): Command {
         .argParser(readDuration)
         .default(20_000, '20'),
     )
+    .addOption(logOption())
     .addOption(new Option('-v, --verbose', 'say more').conflicts('quiet'))
     .addOption(new Option('-q, --quiet', 'say nothing but errors').conflicts('verbose'))
     .passThroughOptions()
+}
+
+/** Read by every command's hook, see main.ts. */
+export function logOption(): Option {
+  return new Option('--log <format>', 'diagnostics on stderr as text or as JSON, a line each (default: text)').choices([
+    'text',
+    'json',
+  ])
 }
 
 export function tunnelOptions(flags: TunnelFlags): ConfOptions & OpenOptions & { timeout: number } {

@@ -1,11 +1,13 @@
 import { type Command, Option } from 'commander'
-import { collectForward, type ForwardSpec, type Listen, readInterfaceName, readListen } from './arguments.js'
+import { readInterfaceName } from './arguments.js'
 import type { Finish } from './main.js'
+import { addObserverOptions, type ObserverFlags, observerOptions } from './observe.js'
 import { addTunnelOptions, logLevel, type TunnelFlags, tunnelOptions } from './options.js'
+import { addWaysInOptions, type WaysInFlags, waysInOptions } from './ways-in.js'
 
-interface UpFlags extends TunnelFlags {
-  readonly D?: Listen
-  readonly L?: ForwardSpec[]
+interface UpFlags extends TunnelFlags, WaysInFlags, ObserverFlags {
+  readonly detach?: true
+  readonly pidFile?: string
   readonly readyFile?: string
   readonly name?: string
   readonly uapi?: string
@@ -16,9 +18,10 @@ interface UpFlags extends TunnelFlags {
 
 /** `tunless up`: a tunnel that stays, with a proxy and port forwards. */
 export function addUp(program: Command, finish: Finish): void {
-  addTunnelOptions(program.command('up').description('bring a tunnel up and keep it, with a proxy and port forwards'))
-    .option('-D <[bind:]port>', 'SOCKS5 proxy into the tunnel on this local port; 0 takes a free one', readListen)
-    .option('-L <[bind:]port:host:hostport>', 'lead a local port to a port in the tunnel; repeatable', collectForward)
+  const command = program.command('up').description('bring a tunnel up and keep it, with a proxy and port forwards')
+  addObserverOptions(addWaysInOptions(addTunnelOptions(command)))
+    .option('--detach', 'go to the background once the tunnel stands; `tunless down` ends it')
+    .option('--pid-file <file>', 'write the process id there, as long as it runs')
     .option('--ready-file <file>', 'write where it listens as JSON there, once the tunnel stands')
     .addOption(
       new Option('--name <name>', 'let wg show and change it as the interface of this name (needs root)')
@@ -38,18 +41,20 @@ export function addUp(program: Command, finish: Finish): void {
     )
     .action(async (flags: UpFlags) => {
       const { up } = await import('../app/up.js')
-      const { D: socks, L: forwards = [], readyFile, name, uapi, keylog, pcap, pcapLayers: layers } = flags
-      await up({
+      const { detach, pidFile, readyFile, name, uapi, keylog, pcap, pcapLayers: layers } = flags
+      const code = await up({
         ...tunnelOptions(flags),
         level: logLevel(flags),
-        forwards,
-        ...(socks && { socks }),
+        ...waysInOptions(flags),
+        ...observerOptions(flags),
+        ...(detach && { detach }),
+        ...(pidFile !== undefined && { pidFile }),
         ...(readyFile !== undefined && { readyFile }),
         ...(name !== undefined && { name }),
         ...(uapi !== undefined && { uapi }),
         ...(keylog !== undefined && { keylog }),
         ...(pcap !== undefined && { pcap: { file: pcap, layers } }),
       })
-      finish(0)
+      finish(code)
     })
 }

@@ -2,6 +2,7 @@
 import type { IpAddress } from '../core/base/address.js'
 import type { SocketCode, UdpSocket } from '../core/netstack/stack.js'
 import { type Message, readBind, readSend, type SendArguments, type SendCallback } from './datagram-arguments.js'
+import { DatagramNames, type FoundAddress } from './datagram-names.js'
 import { DatagramSettings } from './datagram-settings.js'
 import { type AddressInfo, addressInfo } from './dial.js'
 import { checkPort, connectError, ioError, localCode, localError, lookupError, usageError } from './socket-error.js'
@@ -12,12 +13,15 @@ export interface DatagramOptions {
   type?: 'udp4' | 'udp6'
   /** Closes the socket. */
   signal?: AbortSignal
+  /** Messages that wait for DNS to tell their name's address, 64 by default; more are told ENOBUFS. */
+  lookupQueue?: number
 }
 
 /** See {@link https://nodejs.org/api/dgram.html#class-dgramsocket}. Both families at once unless it is told otherwise. */
 export class DatagramSocket extends DatagramSettings {
   readonly type: 'udp4' | 'udp6' | undefined
   readonly #stackPort: StackPort
+  readonly #names: DatagramNames
   #socket: UdpSocket | undefined
   #local: IpAddress | undefined
   #remote: { address: IpAddress; port: number } | undefined
@@ -28,11 +32,12 @@ export class DatagramSocket extends DatagramSettings {
   constructor(stackPort: StackPort, options: DatagramOptions | 'udp4' | 'udp6' = {}) {
     super(stackPort)
     this.#stackPort = stackPort
-    const { type, signal } = typeof options === 'string' ? { type: options, signal: undefined } : options
+    const { type, signal, lookupQueue }: DatagramOptions = typeof options === 'string' ? { type: options } : options
     if (type !== undefined && type !== 'udp4' && type !== 'udp6') {
       throw usageError('ERR_SOCKET_BAD_TYPE', 'Bad socket type specified. Valid types are: udp4, udp6', TypeError)
     }
     this.type = type
+    this.#names = new DatagramNames(stackPort, type, lookupQueue)
     if (signal !== undefined) this.#closeWith(signal)
   }
 
@@ -72,7 +77,7 @@ export class DatagramSocket extends DatagramSettings {
 
   #bind(port: number, address: string | undefined): void {
     const isAny = address === undefined || address === '::' || address === '0.0.0.0'
-    this.#local = isAny ? undefined : this.#resolve(address)
+    this.#local = isAny ? undefined : this.#ownAddress(address)
     this.#socket = this.#stackPort.stack.bindUdp(
       { port, ...(this.#local && { address: this.#local }) },
       {
@@ -123,24 +128,31 @@ export class DatagramSocket extends DatagramSettings {
     const connected = callback && (() => callback())
     if (connected !== undefined) this.once('connect', connected)
     this.#connecting = true
-    const error = this.#tryConnect(checked, typeof args[0] === 'string' ? args[0] : undefined)
-    process.nextTick(() => {
-      this.#connecting = false
-      if (this.#closed) return
-      if (error === undefined) this.emit('connect')
-      else if (connected === undefined || callback === undefined) this.emit('error', error)
-      else {
-        this.off('connect', connected)
-        callback(error)
-      }
+    this.#whenFound(typeof args[0] === 'string' ? args[0] : undefined, 'connect', (failure, address) => {
+      const error = failure ?? this.#tryConnect(checked, address as IpAddress)
+      process.nextTick(() => {
+        this.#connecting = false
+        if (this.#closed) return
+        if (error === undefined) this.emit('connect')
+        else if (connected === undefined || callback === undefined) this.emit('error', error)
+        else {
+          this.off('connect', connected)
+          callback(error)
+        }
+      })
     })
     return this
   }
 
-  #tryConnect(port: number, host: string | undefined): Error | undefined {
-    let address: IpAddress | undefined
+  #whenFound(host: string | undefined, syscall: string, found: FoundAddress): void {
+    const bind = () => {
+      if (this.#socket === undefined) this.#bind(0, undefined)
+    }
+    this.#names.whenFound(host, syscall, bind, found)
+  }
+
+  #tryConnect(port: number, address: IpAddress): Error | undefined {
     try {
-      address = this.#resolve(host)
       if (this.#socket === undefined) this.#bind(0, undefined)
       this.#socket?.connect(address, port)
       this.#remote = { address, port }
@@ -185,16 +197,18 @@ export class DatagramSocket extends DatagramSettings {
   send(message: Message, ...args: unknown[]): void {
     const read = readSend(message, args, this.#remote !== undefined)
     this.#mustBeOpen()
-    const error = this.#send(read)
     const { callback, bytes } = read
-    if (callback !== undefined) process.nextTick(callback, error ?? null, bytes.length)
-    else if (error !== undefined) process.nextTick(() => this.emit('error', error))
+    const send: FoundAddress = (failure, address) => {
+      const error = failure ?? this.#send(read, address as IpAddress)
+      if (callback !== undefined) process.nextTick(callback, error ?? null, bytes.length)
+      else if (error !== undefined) process.nextTick(() => this.emit('error', error))
+    }
+    if (this.#remote !== undefined) send(undefined, this.#remote.address)
+    else this.#whenFound(read.address, 'send', send)
   }
 
-  #send({ bytes, port = this.#remote?.port as number, address: host }: SendArguments): Error | undefined {
-    let address: IpAddress | undefined
+  #send({ bytes, port = this.#remote?.port as number }: SendArguments, address: IpAddress): Error | undefined {
     try {
-      address = this.#remote?.address ?? this.#resolve(host)
       if (this.#socket === undefined) this.#bind(0, undefined)
       const isSent = (this.#socket as UdpSocket).send(bytes, address, port, this.#stackPort.now())
       this.#stackPort.changed()
@@ -204,24 +218,17 @@ export class DatagramSocket extends DatagramSettings {
     }
   }
 
-  #shape(error: unknown, address: IpAddress | undefined, port: number, syscall: string): Error {
+  #shape(error: unknown, address: IpAddress, port: number, syscall: string): Error {
     if (isShaped(error)) return error
     const code = localCode(error)
-    if (address === undefined) return ioError(code, syscall)
     const target = { address, port }
     return connectError(code, target, this.#stackPort.explain?.(code, target), syscall)
   }
 
-  #resolve(host: string | undefined): IpAddress {
-    let addresses: readonly IpAddress[]
-    try {
-      addresses = host === undefined ? this.#stackPort.stack.ownAddresses : this.#stackPort.lookup(host)
-    } catch (cause) {
-      throw lookupError(host as string, cause)
-    }
-    const address = addresses.find(each => this.#isOfType(each))
-    if (address === undefined) throw lookupError(host ?? 'localhost', new Error(`no address of ${this.type}`))
-    return address
+  #ownAddress(host: string): IpAddress {
+    const address = this.#names.find(host)
+    if (address !== undefined) return address
+    throw lookupError(host, new Error(`${host} is no name of this tunnel's own`))
   }
 
   #isOfType(address: IpAddress): boolean {
@@ -252,6 +259,7 @@ export class DatagramSocket extends DatagramSettings {
     this.#mustBeOpen()
     if (callback !== undefined) this.once('close', callback)
     this.#closed = true
+    this.#names.close()
     this.#socket?.close()
     this.#socket = undefined
     this.release()

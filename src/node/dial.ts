@@ -1,17 +1,18 @@
-// One dial: a name becomes addresses, and they are tried in order until one answers.
+// One dial: a name becomes addresses, which are tried as they come (RFC 8305).
 import { isIP } from 'node:net'
 import { type Endpoint, formatAddress, type IpAddress, parseAddress } from '../core/base/address.js'
-import type { SocketCode, TcpConnection } from '../core/netstack/stack.js'
-import { checkPort, connectError, localCode, lookupError, type SocketError, usageError } from './socket-error.js'
-import { ConnectionEvents, type ConnectionOwner } from './socket-events.js'
-import type { StackPort } from './stack-port.js'
+import type { TcpConnection } from '../core/netstack/stack.js'
+import { Race, type RaceOwner } from './race.js'
+import { checkPort, ioError, lookupError, type SocketError, usageError } from './socket-error.js'
+import type { ConnectionEvents } from './socket-events.js'
+import type { NameListener, StackPort } from './stack-port.js'
 
-/** No address of several gets less of the timeout than this, ms; Go's net.Dialer divides it the same way. */
-const leastShare = 2000
+/** Resolution Delay, ms (RFC 8305, section 8). */
+const resolutionDelay = 50
 
 /** Where to, as net.connect takes it. */
 export interface TunnelConnectOptions {
-  /** A name that the tunnel knows, or an address. */
+  /** A name that the configuration or DNS in the tunnel knows, or an address. */
   host: string
   port: number | string
   /** Only addresses of this family; both by default. */
@@ -20,7 +21,7 @@ export interface TunnelConnectOptions {
   localAddress?: string | undefined
   /** A free port by default. */
   localPort?: number | undefined
-  /** Bounds the whole dial, ms; ETIMEDOUT afterwards. By default only the retries of the SYN bound it, some two minutes. */
+  /** Bounds the whole dial, the look-up included, ms; ETIMEDOUT afterwards. By default only the retries of the SYN bound it, some two minutes. */
   timeout?: number | undefined
 }
 
@@ -39,22 +40,22 @@ export interface Dialing {
 }
 
 /** Checked when the call is made: misuse throws there, as it does in net. */
-export class Dial implements ConnectionOwner {
+export class Dial implements NameListener, RaceOwner {
   readonly #stackPort: StackPort
   readonly #dialing: Dialing
   readonly #host: string
   readonly #port: number
-  readonly #family: number
+  readonly #family: 0 | 4 | 6
   readonly #localAddress: IpAddress | undefined
   readonly #localPort: number | undefined
   readonly #timeout: number
-  readonly #errors: SocketError[] = []
-  #deadline = Number.POSITIVE_INFINITY
-  #addresses: IpAddress[] = []
-  #next = 0
-  #target: Endpoint | undefined
-  #connection: TcpConnection | undefined
-  #events: ConnectionEvents | undefined
+  #race: Race | undefined
+  #endLookup: (() => void) | undefined
+  /** Families whose addresses are still to come. */
+  #awaited = new Set<4 | 6>()
+  /** IPv4 addresses that wait a moment for IPv6. */
+  #held: readonly IpAddress[] = []
+  #timer: NodeJS.Timeout | undefined
 
   constructor(stackPort: StackPort, options: TunnelConnectOptions, dialing: Dialing) {
     const { host, localAddress } = options
@@ -81,104 +82,111 @@ export class Dial implements ConnectionOwner {
   }
 
   start(): void {
-    const length = this.#family === 4 ? 4 : this.#family === 6 ? 16 : 0
-    const named = isIP(this.#host) === 0
+    const deadline = this.#timeout > 0 ? this.#stackPort.now() + this.#timeout : Number.POSITIVE_INFINITY
+    const local = { localAddress: this.#localAddress, localPort: this.#localPort }
+    this.#race = new Race(this.#stackPort, { port: this.#port, deadline, ...local }, this)
+    let known: IpAddress[] | undefined
     try {
-      const found = this.#stackPort.lookup(this.#host)
-      this.#addresses = length === 0 ? found : found.filter(address => address.length === length)
-      if (this.#addresses.length === 0) throw new Error(`${this.#host} has no IPv${this.#family} address`)
+      known = this.#stackPort.lookup(this.#host)
     } catch (cause) {
-      const error = lookupError(this.#host, cause)
-      if (named) this.#dialing.handleLookup(error, undefined, this.#host)
-      this.#dialing.handleFailed(error)
+      this.handleEnd(cause as Error)
       return
     }
-    if (named) this.#dialing.handleLookup(null, this.#addresses[0], this.#host)
-    if (this.#timeout > 0) this.#deadline = this.#stackPort.now() + this.#timeout
-    this.#attempt()
+    if (known === undefined) this.#ask()
+    else this.#tryKnown(known)
   }
 
-  #attempt(): void {
-    while (this.#next < this.#addresses.length) {
-      const now = this.#stackPort.now()
-      const left = this.#addresses.length - this.#next
-      const address = this.#addresses[this.#next++] as IpAddress
-      const target = { address, port: this.#port }
-      const remaining = this.#deadline - now
-      if (remaining <= 0) break
-      this.#target = target
-      this.#dialing.handleAttempt(target)
-      const events = new ConnectionEvents(this)
-      this.#events = events
-      try {
-        this.#connection = this.#stackPort.stack.connect(
-          {
-            address,
-            port: this.#port,
-            ...(this.#localAddress !== undefined && { localAddress: this.#localAddress }),
-            ...(this.#localPort !== undefined && this.#localPort !== 0 && { localPort: this.#localPort }),
-            ...(remaining < Number.POSITIVE_INFINITY && {
-              timeout: Math.max(remaining / left, Math.min(remaining, leastShare)),
-            }),
-          },
-          events,
-          now,
-        )
-      } catch (error) {
-        events.detach()
-        this.#failed(target, localCode(error))
-        continue
-      }
-      this.#stackPort.changed()
+  #tryKnown(known: readonly IpAddress[]): void {
+    const family = this.#family
+    const usable = family === 0 ? known : known.filter(address => addressFamily(address) === family)
+    if (usable.length === 0) this.handleEnd(new Error(`${this.#host} has no IPv${family} address`))
+    else {
+      this.#tell(usable)
+      this.#race?.add(usable)
+      this.#race?.complete()
+    }
+  }
+
+  /** Of a family that the tunnel has no address of, nothing is wanted. */
+  #ask(): void {
+    const own = new Set(this.#stackPort.stack.ownAddresses.map(addressFamily))
+    const [first] = own
+    const family = this.#family === 0 && own.size === 1 ? (first as 4 | 6) : this.#family
+    this.#awaited = new Set(family === 0 ? [4, 6] : [family])
+    this.#endLookup = this.#stackPort.resolve(this.#host, { family, timeout: this.#timeout }, this)
+  }
+
+  #tell(addresses: readonly IpAddress[]): void {
+    if (isIP(this.#host) !== 0) return
+    for (const address of addresses) this.#dialing.handleLookup(null, address, this.#host)
+  }
+
+  /** IPv6 begins at once; IPv4 alone waits for it, but not for long (RFC 8305, section 3). */
+  handleAddresses(family: 4 | 6, addresses: readonly IpAddress[]): void {
+    this.#tell(addresses)
+    this.#awaited.delete(family)
+    if (family === 4 && this.#awaited.has(6)) {
+      this.#held = addresses
+      this.#timer = setTimeout(() => this.#release(), resolutionDelay).unref()
       return
     }
-    this.#dialing.handleFailed(this.#verdict())
+    this.#race?.add(addresses)
+    this.#release()
   }
 
-  #failed(target: Endpoint, code: string): void {
-    const error = connectError(code, target, this.#stackPort.explain?.(code, target))
-    this.#errors.push(error)
+  #release(): void {
+    clearTimeout(this.#timer)
+    const held = this.#held
+    this.#held = []
+    this.#race?.add(held)
+  }
+
+  handleEnd(cause: Error | undefined): void {
+    this.#endLookup = undefined
+    if (cause === undefined) {
+      this.#release()
+      this.#race?.complete()
+      return
+    }
+    const error = lookupError(this.#host, cause)
+    if (isIP(this.#host) === 0) this.#dialing.handleLookup(error, undefined, this.#host)
+    this.#dialing.handleFailed(error)
+  }
+
+  handleAttempt(target: Endpoint): void {
+    this.#dialing.handleAttempt(target)
+  }
+
+  handleFailedAttempt(target: Endpoint, error: SocketError): void {
     this.#dialing.handleFailedAttempt(target, error)
   }
 
-  /** One error alone as it is; several as net has them, told by the one that came farthest: from a host, not from our routes. */
-  #verdict(): SocketError {
-    const [first, ...others] = this.#errors
-    if (first === undefined)
-      return connectError('ETIMEDOUT', { address: this.#addresses[0] as IpAddress, port: this.#port })
-    if (others.length === 0) return first
-    const telling = this.#errors.find(error => error.code !== 'ENETUNREACH') ?? first
-    const { code, errno, syscall, address, port, cause } = telling
-    const told = { errno, code, syscall, address, port, ...(cause !== undefined && { cause }) }
-    return Object.assign(new AggregateError(this.#errors, telling.message), told) as SocketError
-  }
-
-  handleConnected(events: ConnectionEvents): void {
-    const connection = this.#connection as TcpConnection
-    this.#connection = undefined
-    this.#events = undefined
+  handleWon(connection: TcpConnection, events: ConnectionEvents): void {
+    this.cancel()
     this.#dialing.handleDialed(connection, events)
   }
 
-  handleClosed(code: SocketCode | undefined): void {
-    this.#events?.detach()
-    this.#events = undefined
-    this.#connection = undefined
-    this.#failed(this.#target as Endpoint, code ?? 'ECONNABORTED')
-    this.#attempt()
+  /** One error alone as it is; several as net has them, told by the one that came farthest: from a host, not from our routes. */
+  handleLost(errors: readonly SocketError[]): void {
+    this.cancel()
+    const [first, ...others] = errors
+    if (first === undefined || others.length === 0) {
+      this.#dialing.handleFailed(first ?? Object.assign(ioError('ETIMEDOUT', 'connect'), { port: this.#port }))
+      return
+    }
+    const telling = errors.find(error => error.code !== 'ENETUNREACH') ?? first
+    const { code, errno, syscall, address, port, cause } = telling
+    const told = { errno, code, syscall, address, port, ...(cause !== undefined && { cause }) }
+    this.#dialing.handleFailed(Object.assign(new AggregateError(errors, telling.message), told) as SocketError)
   }
 
-  handleReadable(): void {}
-
-  handleWritable(): void {}
-
-  /** Gives up quietly; the attempt under way leaves no half-open connection behind. */
+  /** Gives up quietly; what is under way leaves no half-open connection behind. */
   cancel(): void {
-    this.#events?.detach()
-    this.#connection?.destroy(this.#stackPort.now())
-    this.#connection = undefined
-    this.#next = this.#addresses.length
-    this.#stackPort.changed()
+    clearTimeout(this.#timer)
+    this.#endLookup?.()
+    this.#endLookup = undefined
+    this.#race?.cancel()
+    this.#race = undefined
   }
 }
 

@@ -7,6 +7,7 @@ import type { UapiStatus } from '../core/config/uapi-status.js'
 import type { Crypto } from '../core/crypto/crypto.js'
 import type { Host } from '../core/host/host.js'
 import type { KeyClaims } from './claims.js'
+import type { NameSettings } from './name-service.js'
 import type { PeerBook, PeerRecord } from './peer-book.js'
 import type { PeerEdit } from './peer-info.js'
 import type { UdpSockets } from './udp.js'
@@ -24,6 +25,8 @@ export interface LiveChangesOptions {
   readonly changed: () => void
   /** Peers' names may be others. */
   readonly renamed: () => void
+  /** So may the names and the DNS servers of `[Interface]`. */
+  readonly setNames: (settings: NameSettings) => void
   /** The UDP port is another. */
   readonly moved: () => void
   readonly warn: (message: string) => void
@@ -61,6 +64,11 @@ export class LiveChanges {
   dropPeer(publicKey: Uint8Array): boolean {
     this.#options.renamed()
     return this.#options.book.remove(publicKey)
+  }
+
+  /** From now on these names and DNS servers. */
+  rename(settings: NameSettings): void {
+    this.#options.setNames(settings)
   }
 
   hasPeer(publicKey: Uint8Array): boolean {

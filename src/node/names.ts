@@ -1,16 +1,24 @@
-// Names that the configuration itself gives: peers, hosts, and this node. Anything else is unknown; the host's own resolver is
-// never asked for what belongs to the tunnel.
+// Names that the configuration itself gives: peers, hosts, and this node. Anything else is for DNS servers in the tunnel, if there
+// are any; the host's own resolver is never asked for what belongs to the tunnel.
 import { type IpAddress, parseAddress } from '../core/base/address.js'
 import type { InterfaceConfig, PeerConfig } from '../core/config/types.js'
-import { TunnelError } from '../errors.js'
+
+/** Names that an error lists. */
+const namesListed = 20
 
 export interface NameSources {
   readonly interface: Pick<InterfaceConfig, 'name' | 'addresses' | 'hosts'>
   readonly peers: readonly Pick<PeerConfig, 'name' | 'addresses'>[]
 }
 
-/** Returns the addresses of a name or of a literal address; throws UNKNOWN_HOST. Names are compared without case. */
-export function createNames(config: NameSources): (name: string) => IpAddress[] {
+export interface Names {
+  /** Addresses of a name or of a literal address, at least one. Names are compared without case. */
+  find(name: string): IpAddress[] | undefined
+  /** All of them, for a person. */
+  readonly list: string
+}
+
+export function createNames(config: NameSources): Names {
   const table = new Map<string, IpAddress[]>()
   const add = (name: string | undefined, addresses: readonly IpAddress[]) => {
     if (name === undefined) return
@@ -24,16 +32,18 @@ export function createNames(config: NameSources): (name: string) => IpAddress[] 
   for (const peer of config.peers) add(peer.name, peer.addresses)
   for (const host of config.interface.hosts) add(host.name, host.addresses)
 
-  return name => {
-    const bare = name.startsWith('[') && name.endsWith(']') ? name.slice(1, -1) : name
-    const literal = parseAddress(bare)
-    if (literal !== undefined) return [literal]
-    const addresses = table.get(name.toLowerCase().replace(/\.$/, ''))
-    if (addresses !== undefined && addresses.length > 0) return addresses
-    const known = [...table.keys()].join(', ') || 'none'
-    throw new TunnelError(
-      'UNKNOWN_HOST',
-      `unknown host ${JSON.stringify(name)}: use an address, or add \`Name\` under its [Peer] or \`Host = NAME ADDRESS\` under [Interface] (known names: ${known})`,
-    )
+  return {
+    find(name) {
+      const bare = name.startsWith('[') && name.endsWith(']') ? name.slice(1, -1) : name
+      const literal = parseAddress(bare)
+      if (literal !== undefined) return [literal]
+      const addresses = table.get(name.toLowerCase().replace(/\.$/, ''))
+      return addresses !== undefined && addresses.length > 0 ? addresses : undefined
+    },
+    get list() {
+      const names = [...table.keys()]
+      const listed = names.slice(0, namesListed).join(', ') || 'none'
+      return names.length > namesListed ? `${listed} and ${names.length - namesListed} more` : listed
+    },
   }
 }

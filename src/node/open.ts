@@ -6,7 +6,7 @@ import type { Config } from '../core/config/config.js'
 import { isCongestionControlName, listCongestionControls } from '../core/netstack/congestion-control.js'
 import { TunnelError } from '../errors.js'
 import { KeyClaims } from './claims.js'
-import { type ControlDialOptions, claimKey } from './control.js'
+import { type ControlDialOptions, type ControlQuestion, claimKey } from './control.js'
 import { selectCrypto } from './crypto/select.js'
 import { type ConfigSource, loadConfig } from './load-config.js'
 import { defaultReadyTimeout } from './ready.js'
@@ -37,6 +37,12 @@ export async function openTunnel(source: ConfigSource, options: TunnelOptions = 
     claimKey(key, {
       dial: async (host, port, dialing) => dialFor(await opened, host, port, dialing),
       status: () => (tunnel === undefined ? {} : statusOf(tunnel)),
+      answer: async (question, signal) => answerTo(await opened, question, signal),
+      stop: () => {
+        const stop = tunnel && stops.get(tunnel)
+        stop?.()
+        return stop !== undefined
+      },
     })
   const claim = await claimFor(publicKey)
   if (claim.warning !== undefined) warnings.push(claim.warning)
@@ -78,21 +84,66 @@ function choosePrivateKey(config: Config, given: string | undefined): Uint8Array
   )
 }
 
-/** What another process of this user may see: no keys but public ones. */
-function statusOf(tunnel: Tunnel): Record<string, unknown> {
+const stops = new WeakMap<Tunnel, () => void>()
+
+/** @internal Lets another process of this user end the tunnel by calling `stop`; without it, that is its own process's alone to do. */
+export function allowStop(tunnel: Tunnel, stop: () => void): void {
+  stops.set(tunnel, stop)
+}
+
+/** Dials of those who joined. */
+type JoinedDial = (target: { host: string; port: number }, dial: () => Promise<Duplex>) => Promise<Duplex>
+
+const watchers = new WeakMap<Tunnel, JoinedDial>()
+
+/** @internal Lets its owner see what others dial through the tunnel. */
+export function watchDials(tunnel: Tunnel, watch: JoinedDial): void {
+  watchers.set(tunnel, watch)
+}
+
+/** @internal What another process of this user may see: no keys but public ones. */
+export function statusOf(tunnel: Tunnel): Record<string, unknown> {
   const { name } = tunnel.config.interface
+  const { stack, device } = tunnel.stats()
   return {
     ...(name !== undefined && { name }),
     publicKey: tunnel.publicKey,
     port: tunnel.port,
+    stoppable: stops.has(tunnel),
+    addresses: tunnel.addresses,
+    mtu: tunnel.mtu,
     peers: tunnel.peers(),
+    retransmits: stack.tcpRetransmits,
+    handshakes: device.sessions,
+  }
+}
+
+/** @internal What another process asks of this tunnel. */
+export async function answerTo(
+  tunnel: Tunnel,
+  question: ControlQuestion,
+  signal: AbortSignal,
+): Promise<Record<string, unknown>> {
+  switch (question.op) {
+    case 'ping': {
+      const { host, op: _, ...options } = question
+      return { ...(await tunnel.ping(host, { ...options, signal })) }
+    }
+    case 'lookup':
+      return { addresses: (await tunnel.lookup(question.host, { all: true })).map(({ address }) => address) }
+    case 'ready':
+      return { ...(await tunnel.ready({ timeout: question.timeout ?? defaultReadyTimeout, signal })) }
   }
 }
 
 /** A connection for another process that joined this tunnel. */
 async function dialFor(tunnel: Tunnel, host: string, port: number, dialing: ControlDialOptions): Promise<Duplex> {
   const { signal, timeout = defaultReadyTimeout } = dialing
-  const socket = tunnel.connect({ host, port, signal, timeout, allowHalfOpen: true })
-  await once(socket, 'connect')
-  return socket
+  const dial = async () => {
+    const socket = tunnel.connect({ host, port, signal, timeout, allowHalfOpen: true })
+    await once(socket, 'connect')
+    return socket
+  }
+  const watch = watchers.get(tunnel)
+  return watch === undefined ? dial() : watch({ host, port }, dial)
 }

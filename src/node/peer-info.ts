@@ -4,6 +4,8 @@ import { SecretKey } from '../core/base/secret.js'
 import { Problem } from '../core/config/problem.js'
 import * as values from '../core/config/values.js'
 import type { StackCounters } from '../core/netstack/counters.js'
+import type { StackStats } from '../core/netstack/stack.js'
+import type { DnsCounters } from '../core/resolver/resolver.js'
 import type { DeviceCounters, PeerChange } from '../core/wireguard/device.js'
 import { TunnelError } from '../errors.js'
 import type { UdpCounters } from './udp.js'
@@ -48,6 +50,10 @@ export interface TunnelStats {
     readonly indices: number
   }
   readonly stack: Readonly<StackCounters>
+  /** Looking up names by DNS in the tunnel. */
+  readonly dns: Readonly<DnsCounters>
+  /** What stands now inside the tunnel. */
+  readonly sockets: StackStats
   /** Packet slots. */
   readonly memory: { readonly slots: number; readonly inUse: number }
   readonly peers: readonly PeerInfo[]

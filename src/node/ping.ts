@@ -1,5 +1,6 @@
 // One ICMP or ICMPv6 echo through the tunnel, as a promise with Node's error codes.
 import { formatAddress, type IpAddress } from '../core/base/address.js'
+import { findAddresses } from './addresses.js'
 import { usageError } from './socket-error.js'
 import type { StackPort } from './stack-port.js'
 
@@ -15,6 +16,8 @@ export interface PingOptions {
   /** ms. */
   timeout?: number
   signal?: AbortSignal
+  /** Never in fragments: EMSGSIZE if it does not fit in one packet of the tunnel's MTU. */
+  whole?: boolean
 }
 
 export interface PingResult {
@@ -30,16 +33,20 @@ export function ping(port: StackPort, host: string, options: PingOptions): Promi
   const { signal, timeout = defaultPingTimeout, size = 56 } = options
   check('timeout', timeout, Number.MIN_VALUE, maxTimeout)
   check('size', size, 0, maxSize)
+  return findAddresses(port, host, { signal }).then(([address]) => echo(port, address as IpAddress, options))
+}
+
+function echo(port: StackPort, address: IpAddress, options: PingOptions): Promise<PingResult> {
+  const { signal, timeout = defaultPingTimeout, size = 56, whole = false } = options
   return new Promise((resolve, reject) => {
     signal?.throwIfAborted()
-    const [address] = port.lookup(host) as [IpAddress]
     const onAbort = () => {
-      echo.cancel()
+      request.cancel()
       reject(signal?.reason)
     }
-    const echo = port.stack.ping(
+    const request = port.stack.ping(
       address,
-      { size, timeout },
+      { size, timeout, whole },
       result => {
         signal?.removeEventListener('abort', onAbort)
         if ('error' in result) reject(pingError(result.error, address))

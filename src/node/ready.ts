@@ -2,9 +2,11 @@
 import { type Endpoint, formatAddress, formatPrefix, type IpAddress } from '../core/base/address.js'
 import type { Host } from '../core/host/host.js'
 import { TunnelError } from '../errors.js'
+import { findAddresses } from './addresses.js'
 import type { PeerBook, PeerRecord } from './peer-book.js'
 import { type Evidence, explainSilence } from './readiness.js'
 import type { TunnelSocket } from './socket.js'
+import type { StackPort } from './stack-port.js'
 import { explainDial } from './target-error.js'
 import { withResolvers } from './with-resolvers.js'
 
@@ -31,8 +33,9 @@ export interface ReadyGateOptions {
   readonly now: () => number
   /** Something may be due. */
   readonly changed: () => void
-  /** Addresses of a name; throws UNKNOWN_HOST. */
-  readonly lookup: (name: string) => IpAddress[]
+  readonly stackPort: StackPort
+  /** DNS servers that a name is asked of; none for a name of the configuration. Throws UNKNOWN_HOST. */
+  readonly serversOf: (name: string) => readonly IpAddress[]
   readonly connect: (target: { host: string; port: number; timeout: number }) => TunnelSocket
   readonly evidence: () => Pick<Evidence, 'port' | 'received' | 'udpError'>
   /** Aborts, with the reason, when the tunnel is closed. */
@@ -56,7 +59,7 @@ export class ReadyGate {
   async wait(options: ReadyOptions): Promise<PeerRecord | undefined> {
     checkReadyOptions(options)
     const { target } = options
-    const called = target === undefined ? this.#callable() : [this.#routeTo(target.host)]
+    const called = target === undefined ? this.#callable() : [await this.#routeTo(target.host, options)]
     const record = called.length === 0 ? undefined : await this.#firstSession(called, options)
     if (target !== undefined) await this.#probe(target, options)
     return record
@@ -66,8 +69,12 @@ export class ReadyGate {
     return this.#options.book.all().filter(record => record.keeper !== undefined)
   }
 
-  #routeTo(host: string): PeerRecord {
-    for (const address of this.#options.lookup(host)) {
+  /** Where DNS is to be asked, its servers have to be reached first, and in the time that a handshake has. */
+  async #routeTo(host: string, options: ReadyOptions): Promise<PeerRecord> {
+    const { serversOf, stackPort } = this.#options
+    const leading = serversOf(host).flatMap(server => this.#recordFor(server) ?? [])
+    if (leading.length > 0) await this.#firstSession(leading, options)
+    for (const address of await findAddresses(stackPort, host, { signal: options.signal })) {
       const record = this.#recordFor(address)
       if (record !== undefined) return record
     }

@@ -116,11 +116,15 @@ export class TunnelServer extends EventEmitter<TunnelServerEvents> {
   }
 
   #resolve(host: string): IpAddress {
+    let addresses: readonly IpAddress[] | undefined
     try {
-      return this.#stackPort.lookup(host)[0] as IpAddress
+      addresses = this.#stackPort.lookup(host)
     } catch (cause) {
       throw lookupError(host, cause)
     }
+    const [address] = addresses ?? []
+    if (address === undefined) throw lookupError(host, new Error(`${host} is no name of this tunnel's own`))
+    return address
   }
 
   #accept(connection: TcpConnection): TcpEvents {

@@ -1,6 +1,7 @@
 // Errors in the shapes that Node's own sockets give them: `code`, `errno`, `syscall`, `address`, `port`.
 import { getSystemErrorMap } from 'node:util'
 import { type Endpoint, formatAddress } from '../core/base/address.js'
+import { TunnelError } from '../errors.js'
 
 /** What a socket's 'error' event carries. */
 export interface SocketError extends NodeJS.ErrnoException {
@@ -41,10 +42,13 @@ export function localError(code: string, syscall: string, address: string, port:
   return Object.assign(error, { ...numberOf(code), code, syscall, address, port })
 }
 
-/** `getaddrinfo ENOTFOUND web9`. */
+/** `getaddrinfo ENOTFOUND web9`; `getaddrinfo EAI_AGAIN web9` where nobody could say whether there is such a name. */
 export function lookupError(hostname: string, cause: unknown): SocketError & { hostname: string } {
-  const error = new Error(`getaddrinfo ENOTFOUND ${hostname}`, { cause })
-  return Object.assign(error, { ...numberOf('EAI_NONAME'), code: 'ENOTFOUND', syscall: 'getaddrinfo', hostname })
+  const isFinal = !(cause instanceof TunnelError) || cause.code === 'UNKNOWN_HOST'
+  const code = isFinal ? 'ENOTFOUND' : 'EAI_AGAIN'
+  const error = new Error(`getaddrinfo ${code} ${hostname}`, { cause })
+  const number = numberOf(isFinal ? 'EAI_NONAME' : 'EAI_AGAIN')
+  return Object.assign(error, { ...number, code, syscall: 'getaddrinfo', hostname })
 }
 
 /** A misuse of the call, with the `code` that Node gives the same misuse. */

@@ -11,7 +11,7 @@ export function explainDial(error: unknown, target: DialTarget, timeout: number)
   if (error instanceof TunnelError) return error
   const { cause, code } = error as NodeJS.ErrnoException
   if (cause instanceof TunnelError) return cause
-  const name = target.host.includes(':') ? `[${target.host}]:${target.port}` : `${target.host}:${target.port}`
+  const name = nameOf(target)
   switch (code) {
     case 'ECONNREFUSED':
       return new TunnelError(
@@ -43,4 +43,10 @@ export function explainDial(error: unknown, target: DialTarget, timeout: number)
     default:
       return error
   }
+}
+
+/** A path, where one stands for the host, as it is. */
+function nameOf({ host, port }: DialTarget): string {
+  if (host.includes('/')) return host
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
 }

@@ -1,14 +1,14 @@
 // The tunnel as a Node program sees it: a host without a kernel, its UDP sockets, names and readiness.
 import { EventEmitter, setMaxListeners } from 'node:events'
-import { formatAddress, type IpAddress, sameAddress } from '../core/base/address.js'
+import { formatAddress, parseAddress } from '../core/base/address.js'
 import { encodeKey } from '../core/base/base64.js'
 import { defaultMemoryBytes } from '../core/base/packet-memory.js'
 import type { Config } from '../core/config/config.js'
-import { singleAddresses } from '../core/config/draft.js'
 import { Host } from '../core/host/host.js'
 import { slotSizeFor } from '../core/host/slot-size.js'
 import type { CongestionControlName } from '../core/netstack/congestion-control.js'
 import type { StackLimits } from '../core/netstack/limits.js'
+import type { DnsLimits } from '../core/resolver/resolver.js'
 import type { Timers } from '../core/wireguard/constants.js'
 import type { DeviceEvent, DeviceLimits } from '../core/wireguard/device.js'
 import type { Peer } from '../core/wireguard/peer.js'
@@ -21,20 +21,16 @@ import { type DatagramOptions, DatagramSocket } from './datagram.js'
 import type { RemoteInfo } from './datagram-settings.js'
 import type { TunnelConnectOptions } from './dial.js'
 import { type EndpointEnvironment, systemResolver } from './endpoints.js'
+import { type ForwarderHandlers, type ForwarderOptions, openForwarder, type TunnelForwarder } from './forwarder.js'
 import { LiveChanges } from './live-changes.js'
+import { createLookup, type TunnelLookup } from './lookup.js'
 import { createLoop, type Loop } from './loop.js'
-import { createNames } from './names.js'
+import { NameService } from './name-service.js'
 import { PeerBook } from './peer-book.js'
-import {
-  type PeerEdit,
-  type PeerInfo,
-  type PeerSettings,
-  readKeyArgument,
-  readSettings,
-  type TunnelStats,
-} from './peer-info.js'
+import { type PeerInfo, type PeerSettings, readKeyArgument, readSettings, type TunnelStats } from './peer-info.js'
 import { type PingOptions, type PingResult, ping } from './ping.js'
 import { ReadyGate, type ReadyOptions } from './ready.js'
+import { applyConfig, asEdit } from './reload.js'
 import { watchRoutes } from './route-watch.js'
 import { TunnelServer, type TunnelServerOptions } from './server.js'
 import { TunnelSocket, type TunnelSocketOptions } from './socket.js'
@@ -73,6 +69,8 @@ export interface TunnelOptions extends TraceOptions {
   deviceLimits?: Partial<DeviceLimits>
   /** Bounds of the TCP/IP stack. */
   stackLimits?: Partial<StackLimits>
+  /** Bounds and times of the resolver. */
+  dnsLimits?: Partial<DnsLimits>
   /** WireGuard's times, shortened. For tests alone: other peers expect the protocol's. */
   timers?: Partial<Timers>
 }
@@ -94,16 +92,24 @@ interface TunnelEvents {
 
 /** An open tunnel. Made by {@link openTunnel}. */
 export class Tunnel extends EventEmitter<TunnelEvents> {
-  /** As it was when the tunnel was opened. */
-  readonly config: Config
+  /** What it was opened with, or had reloaded; not what was changed of it since. */
+  get config(): Config {
+    return this.#config
+  }
+
   /** @internal What changes it while it runs. */
   readonly live: LiveChanges
+  #config: Config
   readonly #host: Host
   readonly #udp: UdpSockets
   readonly #loop: Loop
   readonly #port: StackPort
-  /** Made from the peers' names when one is asked for. */
-  #names: ((name: string) => IpAddress[]) | undefined
+  readonly #names: NameService
+  /**
+   * Addresses of a name of the configuration, or of DNS in the tunnel, in dns.lookup's shape, with a callback or as a promise; it
+   * may be handed on as the `lookup` option of others. Fails with ENOTFOUND or EAI_AGAIN, whose `cause` is a TunnelError.
+   */
+  readonly lookup: TunnelLookup
   readonly #now: () => number
   readonly #book: PeerBook
   readonly #gate: ReadyGate
@@ -212,7 +218,7 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
     super()
     setMaxListeners(0, this.#closing.signal)
     this.#claims = claims
-    this.config = config
+    this.#config = config
     this.#host = host
     this.#udp = udp
     this.#now = now
@@ -227,11 +233,23 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
       stack: host.stack,
       now,
       changed: () => this.#loop.changed(),
-      lookup: name => this.#lookup(name),
+      lookup: name => this.#names.lookup(name),
+      resolve: (name, options, listener) => this.#names.resolve(name, options, listener),
       explain: (code, target) => this.#gate.explain(code, target),
       addRef: () => this.#countRef(1),
       release: () => this.#countRef(-1),
     }
+    this.#names = new NameService({
+      settings: config.interface,
+      limits: options.dnsLimits,
+      stackPort: this.#port,
+      peers: () =>
+        this.#book.all().map(record => ({
+          ...(record.name !== undefined && { name: record.name }),
+          addresses: this.#book.addressesOf(record),
+        })),
+    })
+    this.lookup = createLookup(this.#port)
     this.#book = new PeerBook({
       host,
       now,
@@ -249,9 +267,8 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
       privateKey,
       now,
       changed: () => this.#loop.changed(),
-      renamed: () => {
-        this.#names = undefined
-      },
+      renamed: () => this.#names.renamed(),
+      setNames: settings => this.#names.setSettings(settings),
       moved: () => this.#tracing?.setPort(udp.port),
       warn: message => this.warn(message),
       mustBeOpen: () => this.#mustBeOpen(),
@@ -261,7 +278,8 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
       book: this.#book,
       now,
       changed: () => this.#loop.changed(),
-      lookup: name => this.#lookup(name),
+      stackPort: this.#port,
+      serversOf: name => this.#names.serversOf(name),
       connect: target => this.connect(target),
       evidence: () => ({ port: this.port, received: this.#received, udpError: this.#udpError }),
       closing: this.#closing.signal,
@@ -349,6 +367,11 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
     return this.config.interface.addresses.map(prefix => formatAddress(prefix.address))
   }
 
+  /** The largest packet in the tunnel, in bytes. */
+  get mtu(): number {
+    return this.#host.stack.mtu
+  }
+
   get closed(): boolean {
     return this.#closed !== undefined
   }
@@ -390,25 +413,24 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
     await this.live.changePort(port)
   }
 
-  #lookup(name: string): IpAddress[] {
-    this.#names ??= createNames({
-      interface: this.config.interface,
-      peers: this.#book.all().map(record => ({
-        ...(record.name !== undefined && { name: record.name }),
-        addresses: this.#book.addressesOf(record),
-      })),
-    })
-    return this.#names(name)
+  /** @internal See {@link applyConfig}. Returns the keys of `[Interface]` that another tunnel is needed for. */
+  async reload(config: Config): Promise<readonly string[]> {
+    const reloaded = await applyConfig(this.live, this.#config, config)
+    this.#config = reloaded.config
+    return reloaded.left
   }
 
-  /** Addresses of a name of the configuration, or of a literal. Throws UNKNOWN_HOST. */
-  lookup(name: string): string[] {
-    return this.#lookup(name).map(formatAddress)
+  /**
+   * @internal Throws UNKNOWN_HOST for a name that neither the configuration knows nor any DNS server is asked for: better now
+   * than with the first connection.
+   */
+  checkName(name: string): void {
+    this.#port.lookup(name)
   }
 
   /**
    * Waits for the first completed handshake, and for the target's SYN-ACK when one is given.
-   * Rejects with USAGE, HANDSHAKE_TIMEOUT, ENDPOINT_UNRESOLVED, UNKNOWN_HOST, NO_ROUTE, TARGET_REFUSED, TARGET_TIMEOUT,
+   * Rejects with USAGE, HANDSHAKE_TIMEOUT, ENDPOINT_UNRESOLVED, UNKNOWN_HOST, DNS_UNAVAILABLE, NO_ROUTE, TARGET_REFUSED, TARGET_TIMEOUT,
    * TARGET_UNREACHABLE, TUNNEL_CLOSED, or the signal's reason.
    */
   async ready(options: ReadyOptions = {}): Promise<Ready> {
@@ -476,7 +498,30 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
     return onMessage === undefined ? socket : socket.on('message', onMessage)
   }
 
-  /** One ICMP echo. Rejects with Node's codes (ETIMEDOUT, EHOSTUNREACH) or UNKNOWN_HOST. */
+  /**
+   * Answers for whole prefixes: each connection, UDP flow and ping of a peer to an address in them, but this tunnel's own, is handed
+   * to its handler, and the peer hears nothing before that has decided. Throws USAGE for a prefix that is none.
+   */
+  createForwarder(options: ForwarderOptions, handlers: ForwarderHandlers): TunnelForwarder {
+    this.#mustBeOpen()
+    const peerOf = (path: number) => this.#identityOf(this.#host.device.peerById(path))
+    return openForwarder({ port: this.#port, stack: this.#host.stack, peerOf }, options, handlers)
+  }
+
+  /** The peer whose AllowedIPs cover the address, if there is one. Throws USAGE for what is no address. */
+  peerFor(address: string): { readonly name?: string; readonly publicKey: string } | undefined {
+    const bytes = parseAddress(address)
+    if (bytes === undefined) throw new TunnelError('USAGE', `${JSON.stringify(address)} is not an address`)
+    return this.#identityOf(this.#host.device.route(bytes, 0, bytes.length as 4 | 16))
+  }
+
+  #identityOf(peer: Peer | undefined): { name?: string; publicKey: string } | undefined {
+    if (peer === undefined) return undefined
+    const name = this.#book.get(peer)?.name
+    return { ...(name !== undefined && { name }), publicKey: encodeKey(peer.publicKey) }
+  }
+
+  /** One ICMP echo. Rejects with Node's codes (ETIMEDOUT, EHOSTUNREACH), UNKNOWN_HOST or DNS_UNAVAILABLE. */
   async ping(host: string, options: PingOptions = {}): Promise<PingResult> {
     this.#mustBeOpen()
     return ping(this.#port, host, options)
@@ -494,6 +539,8 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
       device: { ...device.counters },
       load: { underLoad: isUnderLoad, queuedHandshakes, limitedSources, indices },
       stack: { ...stack.counters },
+      dns: { ...this.#names.counters },
+      sockets: stack.stats(),
       memory: { slots: memory.capacity, inUse: memory.inUse },
       peers: this.peers(),
     }
@@ -516,6 +563,7 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
       await promise
       clearTimeout(timer)
     }
+    this.#names.close(closedError())
     this.#book.close()
     this.#routes.stop()
     this.live.forgetKey()
@@ -530,14 +578,6 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
   }
-}
-
-/** Addresses that follow from the AllowedIPs are left to follow them. */
-function asEdit({ addresses, ...peer }: Config['peers'][number]): PeerEdit {
-  const singles = singleAddresses(peer.allowedIps)
-  const follows =
-    singles.length === addresses.length && singles.every((one, i) => sameAddress(one, addresses[i] as IpAddress))
-  return follows ? peer : { ...peer, addresses }
 }
 
 function systemEnvironment(now: () => number, family: 4 | 6 | undefined): EndpointEnvironment {

@@ -1,5 +1,6 @@
 // What a way in needs from whoever carries its connections: a dialer. The tunnel is one, the host's network could be another,
 // a policy may stand before either; proxies see only this, and why a dial failed.
+import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 
 /** Where a client wants to go: a name or an address without brackets, and a port above 0. */
@@ -56,10 +57,21 @@ export function createDialer(connect: (options: Target & { allowHalfOpen: true }
 /** For 'error' of a socket whose 'close' says enough. Shared: a closure would keep what it can see as long as the connection. */
 export function ignore(): void {}
 
+/** A socket of the host's that may be no TCP: Node cannot reset such a one, and throws; it is destroyed instead. */
+export function asRelaySocket(socket: Socket): Socket {
+  socket.resetAndDestroy = destroyInstead
+  return socket
+}
+
+function destroyInstead(this: Socket): Socket {
+  return this.destroy()
+}
+
 /** Why a dial failed, as far as the ways in tell their clients. */
 export type DialFailure =
   | 'no-route'
   | 'unknown-host'
+  | 'unresolved'
   | 'unreachable'
   | 'refused'
   | 'timeout'
@@ -71,13 +83,14 @@ const failures: Readonly<Record<string, DialFailure>> = {
   // The tunnel's own words, as an error's code or its cause's; they say more than a socket's code.
   NO_ROUTE: 'no-route',
   UNKNOWN_HOST: 'unknown-host',
+  DNS_UNAVAILABLE: 'unresolved',
   HANDSHAKE_TIMEOUT: 'no-handshake',
   ENDPOINT_UNRESOLVED: 'no-handshake',
   // Node's codes.
   EACCES: 'denied',
   EPERM: 'denied',
   ENOTFOUND: 'unknown-host',
-  EAI_AGAIN: 'unknown-host',
+  EAI_AGAIN: 'unresolved',
   ECONNREFUSED: 'refused',
   ECONNRESET: 'refused',
   EHOSTUNREACH: 'unreachable',
@@ -94,7 +107,8 @@ export function dialFailure(error: unknown): DialFailure {
   return 'failed'
 }
 
-/** `web1:22`, `[fd00::1]:22`. */
+/** `web1:22`, `[fd00::1]:22`; a path, where one stands for the host, as it is. */
 export function formatTarget({ host, port }: Target): string {
+  if (host.includes('/')) return host
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
 }

@@ -1,22 +1,33 @@
-// A local TCP port of a way in: opened with an error that names port and remedy, and closed with everything that hangs on it.
+// A local TCP port, or a unix socket, of a way in: opened with an error that names it and the remedy, and closed with everything
+// that hangs on it.
 import { createServer, type Server, type Socket } from 'node:net'
 import { TunnelError } from '../errors.js'
+import { listenAtPath, type UnixSocket, type UnixSocketWords } from '../node/unix-socket.js'
+import { asRelaySocket, formatTarget } from './dialer.js'
 
 export interface LocalAddress {
   readonly host: string
   readonly port: number
 }
 
-export interface LocalListener {
+/** A unix socket of this user alone. */
+export interface LocalPath {
+  readonly path: string
+}
+
+export type ListenAt = LocalAddress | LocalPath
+
+export interface LocalListener<At extends ListenAt = ListenAt> {
   /** As bound: the port that was taken where 0 was asked for. */
-  readonly address: LocalAddress
+  readonly address: At
   /** Connections open now. */
   readonly connections: number
   /** Accepts no more and cuts what is open. */
   close(): Promise<void>
 }
 
-export interface LocalListenerOptions extends LocalAddress {
+export interface LocalListenerOptions<At extends ListenAt = ListenAt> {
+  readonly at: At
   /** Connections at a time; more are closed at once. */
   readonly maxConnections: number
   accept(socket: Socket): void
@@ -24,32 +35,61 @@ export interface LocalListenerOptions extends LocalAddress {
   dropped(): void
 }
 
+const words: UnixSocketWords = {
+  code: 'LISTEN_FAILED',
+  shorter: 'choose a shorter one',
+  other: 'another program',
+  instead: 'stop it, or choose another path',
+}
+
 /** Rejects with LISTEN_FAILED. */
-export async function listenLocally(options: LocalListenerOptions): Promise<LocalListener> {
-  const { host, port, maxConnections, accept, dropped } = options
+export async function listenLocally<At extends ListenAt>(
+  options: LocalListenerOptions<At>,
+): Promise<LocalListener<At>> {
+  const { at, maxConnections, accept, dropped } = options
   const open = new Set<Socket>()
   const server = createServer({ allowHalfOpen: true, noDelay: true }, socket => {
     open.add(socket)
     socket.on('close', forget)
-    accept(socket)
+    accept('path' in at ? asRelaySocket(socket) : socket)
   })
   function forget(this: Socket): void {
     open.delete(this)
   }
   server.maxConnections = maxConnections
   server.on('drop', dropped)
-  await listening(server, host, port)
-  const bound = server.address() as { address: string; port: number }
+  let published: UnixSocket | undefined
+  if ('path' in at) published = await publish(server, at.path)
+  else await listening(server, at.host, at.port)
+  const address = published === undefined ? boundAddress(server) : { path: published.path }
   return {
-    address: { host: bound.address, port: bound.port },
+    address: address as ListenAt as At,
     get connections() {
       return open.size
     },
     close: () =>
       new Promise(resolve => {
+        published?.remove()
         server.close(() => resolve())
         for (const socket of open) socket.destroy()
       }),
+  }
+}
+
+function boundAddress(server: Server): LocalAddress {
+  const { address, port } = server.address() as { address: string; port: number }
+  return { host: address, port }
+}
+
+async function publish(server: Server, path: string): Promise<UnixSocket> {
+  try {
+    return await listenAtPath(server, path, words)
+  } catch (error) {
+    server.close()
+    if (error instanceof TunnelError) throw error
+    const { code, message } = error as NodeJS.ErrnoException
+    const why = code === 'ENOENT' || code === 'EACCES' ? 'its directory is missing, or not yours to write in' : message
+    throw new TunnelError('LISTEN_FAILED', `cannot listen on ${path}: ${why}: choose another path`, { cause: error })
   }
 }
 
@@ -65,8 +105,9 @@ function listening(server: Server, host: string, port: number): Promise<void> {
   })
 }
 
-function listenError(error: NodeJS.ErrnoException, host: string, port: number): TunnelError {
-  const where = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
+/** LISTEN_FAILED with the remedy. */
+export function listenError(error: NodeJS.ErrnoException, host: string, port: number): TunnelError {
+  const where = formatTarget({ host, port })
   const why =
     error.code === 'EADDRINUSE'
       ? 'the port is taken: stop the other program, or choose another port (0 takes a free one)'
@@ -78,7 +119,14 @@ function listenError(error: NodeJS.ErrnoException, host: string, port: number): 
   return new TunnelError('LISTEN_FAILED', `cannot listen on ${where}: ${why}`, { cause: error })
 }
 
+/** `127.0.0.1:1080`, `[::1]:1080`, or a path. */
+export function formatListenAt(at: ListenAt): string {
+  return 'path' in at ? at.path : formatTarget(at)
+}
+
 /** Whether only this host can reach what is bound there. */
-export function isLoopback(host: string): boolean {
+export function isLoopback(at: ListenAt): boolean {
+  if ('path' in at) return true
+  const { host } = at
   return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host)
 }

@@ -1,7 +1,9 @@
 // SOCKS protocol version 5 (RFC 1928), the server's side, without a socket: bytes go in, what they mean and what to answer
-// come out. Only NO AUTHENTICATION REQUIRED is accepted and only CONNECT is served.
-import { formatAddress, parseAddress } from '../core/base/address.js'
+// come out. Authentication is none, or where there are credentials, user and password (RFC 1929); BIND is not served.
+import { parseAddress } from '../core/base/address.js'
+import type { Credentials } from './credentials.js'
 import type { Target } from './dialer.js'
+import { addressType, readAddress } from './socks5-address.js'
 
 /** RFC 1928, section 6. */
 export const replyCode = {
@@ -19,15 +21,15 @@ export const replyCode = {
 export type ReplyCode = (typeof replyCode)[keyof typeof replyCode]
 
 const version = 5
-const noAuthentication = 0
-const noAcceptableMethods = 0xff
-const connectCommand = 1
-const addressType = { ipv4: 1, name: 3, ipv6: 4 } as const
+const method = { none: 0, password: 2, noneAcceptable: 0xff } as const
+/** Of the subnegotiation, RFC 1929. */
+const passwordVersion = 1
+const passwordStatus = { success: 0, failure: 1 } as const
+const command = { connect: 1, udpAssociate: 3 } as const
 const nothing = new Uint8Array(0)
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /** Why a client is sent away. */
-export type Refusal = 'version' | 'methods' | 'command' | 'address-type' | 'target'
+export type Refusal = 'version' | 'methods' | 'credentials' | 'command' | 'address-type' | 'target'
 
 /** Where a negotiation stands after some bytes. `reply`, maybe empty, is to be sent in any case, before anything else. */
 export type Negotiation =
@@ -35,62 +37,77 @@ export type Negotiation =
   | { readonly state: 'reading'; readonly reply: Uint8Array }
   /** CONNECT to `target`; `rest` came after it and is the client's first data. */
   | { readonly state: 'connect'; readonly reply: Uint8Array; readonly target: Target; readonly rest: Uint8Array }
+  /** UDP ASSOCIATE; `source` is where the client says that it will send from, and may be zeros or nonsense. */
+  | { readonly state: 'associate'; readonly reply: Uint8Array; readonly source: Target }
   /** Nothing more is read; the connection ends after the reply. */
   | { readonly state: 'refused'; readonly reply: Uint8Array; readonly reason: Refusal }
 
-/** Longest request: 4 bytes, a name with its length, a port. More than this is never kept. */
-export const longestMessage = 4 + 1 + 255 + 2
+/** Longest message: user and password. More than this is never kept. */
+export const longestMessage = 1 + 1 + 255 + 1 + 255
 
 /** One client's negotiation. */
 export class Socks5Negotiation {
-  #greeted = false
-  #over = false
+  readonly #credentials: Credentials | undefined
+  #stage: 'greeting' | 'password' | 'request' | 'over' = 'greeting'
   #pending: Uint8Array = nothing
+
+  /** With credentials, who has none is refused. */
+  constructor(credentials?: Credentials) {
+    this.#credentials = credentials
+  }
 
   /** Takes the next bytes of the client. Not to be called again once the state was other than 'reading'. */
   push(chunk: Uint8Array): Negotiation {
-    if (this.#over) throw new Error('the negotiation is over')
-    const bytes = this.#pending.length === 0 ? chunk : concatenate(this.#pending, chunk)
-    let reply = nothing
-    let start = 0
-    if (!this.#greeted) {
-      if (bytes.length > 0 && bytes[0] !== version) return this.#refuse(nothing, 'version')
+    if (this.#stage === 'over') throw new Error('the negotiation is over')
+    let bytes = this.#pending.length === 0 ? chunk : concatenate(this.#pending, chunk)
+    let reply: Uint8Array = nothing
+    if (this.#stage === 'greeting') {
       const end = 2 + (bytes[1] ?? 0)
-      if (bytes.length < 2 || bytes.length < end) return this.#wait(bytes, nothing)
-      if (!bytes.subarray(2, end).includes(noAuthentication)) {
-        return this.#refuse(Uint8Array.of(version, noAcceptableMethods), 'methods')
+      if (bytes.length > 0 && bytes[0] !== version) return this.#refuse(reply, 'version')
+      if (bytes.length < 2 || bytes.length < end) return this.#wait(bytes, reply)
+      const chosen = this.#credentials === undefined ? method.none : method.password
+      if (!bytes.subarray(2, end).includes(chosen)) {
+        return this.#refuse(Uint8Array.of(version, method.noneAcceptable), 'methods')
       }
-      this.#greeted = true
-      reply = Uint8Array.of(version, noAuthentication)
-      start = end
+      this.#stage = chosen === method.none ? 'request' : 'password'
+      reply = Uint8Array.of(version, chosen)
+      bytes = bytes.subarray(end)
     }
-    return this.#request(bytes.subarray(start), reply)
+    if (this.#stage === 'password') {
+      if (bytes.length > 0 && bytes[0] !== passwordVersion) return this.#refuse(reply, 'version')
+      const passwordAt = 3 + (bytes[1] ?? 0)
+      const end = passwordAt + (bytes[passwordAt - 1] ?? 0)
+      if (bytes.length < passwordAt || bytes.length < end) return this.#wait(bytes, reply)
+      const isKnown = this.#credentials?.match(bytes.subarray(2, passwordAt - 1), bytes.subarray(passwordAt, end))
+      const status = isKnown ? passwordStatus.success : passwordStatus.failure
+      reply = concatenate(reply, Uint8Array.of(passwordVersion, status))
+      if (!isKnown) return this.#refuse(reply, 'credentials')
+      this.#stage = 'request'
+      bytes = bytes.subarray(end)
+    }
+    return this.#request(bytes, reply)
   }
 
   #request(bytes: Uint8Array, reply: Uint8Array): Negotiation {
     const refuse = (code: ReplyCode, reason: Refusal) => this.#refuse(concatenate(reply, formatReply(code)), reason)
     if (bytes.length > 0 && bytes[0] !== version) return this.#refuse(reply, 'version')
     if (bytes.length < 4) return this.#wait(bytes, reply)
-    const type = bytes[3]
-    if (bytes[1] !== connectCommand) return refuse(replyCode.commandNotSupported, 'command')
-    let start = 4
-    let end: number
-    if (type === addressType.ipv4) end = start + 4
-    else if (type === addressType.ipv6) end = start + 16
-    else if (type === addressType.name) {
-      if (bytes.length < 5) return this.#wait(bytes, reply)
-      start = 5
-      end = start + (bytes[4] as number)
-    } else return refuse(replyCode.addressTypeNotSupported, 'address-type')
-    if (bytes.length < end + 2) return this.#wait(bytes, reply)
-
-    const address = bytes.subarray(start, end)
-    const host = type === addressType.name ? readName(address) : formatAddress(address)
-    const port = ((bytes[end] as number) << 8) | (bytes[end + 1] as number)
+    const asked = bytes[1]
+    if (asked !== command.connect && asked !== command.udpAssociate) {
+      return refuse(replyCode.commandNotSupported, 'command')
+    }
+    const address = readAddress(bytes, 3)
+    if (address === 'more') return this.#wait(bytes, reply)
+    if (address === 'type') return refuse(replyCode.addressTypeNotSupported, 'address-type')
+    const { host, port, end } = address
+    if (asked === command.udpAssociate) {
+      this.#stage = 'over'
+      return { state: 'associate', reply, source: { host: host ?? '', port } }
+    }
     if (host === undefined) return refuse(replyCode.hostUnreachable, 'target')
     if (port === 0) return refuse(replyCode.connectionRefused, 'target')
-    this.#over = true
-    return { state: 'connect', reply, target: { host, port }, rest: bytes.subarray(end + 2) }
+    this.#stage = 'over'
+    return { state: 'connect', reply, target: { host, port }, rest: bytes.subarray(end) }
   }
 
   #wait(bytes: Uint8Array, reply: Uint8Array): Negotiation {
@@ -99,13 +116,13 @@ export class Socks5Negotiation {
   }
 
   #refuse(reply: Uint8Array, reason: Refusal): Negotiation {
-    this.#over = true
+    this.#stage = 'over'
     return { state: 'refused', reply, reason }
   }
 }
 
 /** A reply with the address that the connection has on the far network; zeros where there is none. */
-export function formatReply(code: ReplyCode, bound?: { host: string; port: number }): Uint8Array {
+export function formatReply(code: ReplyCode, bound?: Target): Uint8Array {
   const address = (bound && parseAddress(bound.host)) ?? new Uint8Array(4)
   const reply = new Uint8Array(4 + address.length + 2)
   reply[0] = version
@@ -114,16 +131,6 @@ export function formatReply(code: ReplyCode, bound?: { host: string; port: numbe
   reply.set(address, 4)
   new DataView(reply.buffer).setUint16(4 + address.length, bound?.port ?? 0)
   return reply
-}
-
-/** A name as text; undefined when it is empty, is not UTF-8, or has spaces or control characters. */
-function readName(bytes: Uint8Array): string | undefined {
-  try {
-    const name = utf8.decode(bytes)
-    return /^[^\p{C}\p{Z}]+$/u.test(name) ? name : undefined
-  } catch {
-    return undefined
-  }
 }
 
 function concatenate(a: Uint8Array, b: Uint8Array): Uint8Array {

@@ -1,9 +1,10 @@
+import { spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { connect, createServer, type Socket } from 'node:net'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { claimKey } from '../../src/node/control.js'
 import { createDialer } from '../../src/proxy/dialer.js'
-import { filesIn, once, openGateway, publicKeyIn, run, saying, scratch, silentConf, start } from './cli-support.js'
+import { bin, filesIn, once, openGateway, publicKeyIn, run, saying, scratch, silentConf, start } from './cli-support.js'
 
 /** A process (this one) that runs a tunnel with the configuration's key, as far as nc can see, to a server of the test's. */
 async function holdKey(conf: string, directory: string, serve: (socket: Socket) => void) {
@@ -76,6 +77,19 @@ describe('nc that joins', () => {
     await finished
     expect(got).toBe('late')
     expect((await nc.finished).code).toBe(0)
+  })
+
+  it('ends stdout for itself alone where others have it, too', async () => {
+    const directory = scratch()
+    const conf = silentConf(directory)
+    await holdKey(conf, directory, socket => socket.end('once\n'))
+    const command = `${process.execPath} ${bin} nc -c ${conf} web1 7 </dev/null`
+    const shell = spawn('sh', ['-c', `${command}; ${command}; echo after`], {
+      env: { ...process.env, TMPDIR: directory },
+    })
+    let printed = ''
+    for await (const chunk of shell.stdout) printed += chunk
+    expect(printed).toBe('once\nonce\nafter\n')
   })
 
   it('carries large data unharmed to a slow reader', async () => {

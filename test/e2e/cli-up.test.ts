@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
@@ -32,7 +32,7 @@ describe('up', () => {
         rtt: expect.any(Number),
       },
       listeners: [
-        { type: 'socks5', host: '127.0.0.1', port: expect.any(Number) },
+        { type: 'proxy', host: '127.0.0.1', port: expect.any(Number) },
         { type: 'forward', host: '127.0.0.1', port: expect.any(Number), target: { host: 'gateway', port: 7 } },
       ],
     })
@@ -42,7 +42,7 @@ describe('up', () => {
       new RegExp(
         [
           `^tunless: the tunnel stands: peer gateway at 127\\.0\\.0\\.1:${gateway.tunnel.port}, round trip \\d+\\.\\d ms`,
-          `tunless: SOCKS5 proxy on 127\\.0\\.0\\.1:${socks.port}`,
+          `tunless: SOCKS5 and HTTP proxy on 127\\.0\\.0\\.1:${socks.port}`,
           `tunless: 127\\.0\\.0\\.1:${forward.port} leads to gateway:7\n$`,
         ].join('\n'),
       ),
@@ -54,17 +54,57 @@ describe('up', () => {
     expect(filesIn(directory)).toEqual(['runner.conf'])
   })
 
-  it.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
-    'ends with exit code 0 at %s, even before it stands',
-    async signal => {
-      const directory = scratch()
-      const up = start(['up', '-v', '-c', silentConf(directory), '--timeout', '0'], directory)
-      await expect.poll(() => filesIn(directory).length, { timeout: 10_000 }).toBeGreaterThan(1)
-      up.process.kill(signal)
-      expect(await up.finished).toMatchObject({ code: 0, signal: null })
-      expect(filesIn(directory)).toEqual(['silent.conf'])
-    },
-  )
+  it('opens several ways in and out, and leaves no socket behind', async () => {
+    const { conf, directory, tunnel } = await openGateway()
+    const [proxy, users] = [join(directory, 'p.sock'), join(directory, 'users')]
+    writeFileSync(users, 'ci:secret\n', { mode: 0o600 })
+    const echo = createServer(socket => socket.pipe(socket)).listen(0, '127.0.0.1')
+    onTestFinished(() => void echo.close())
+    await once(echo, 'listening')
+    const { port } = echo.address() as { port: number }
+    const proxies = ['-D', '0', '-D', `unix:${proxy}`, '-D', '0.0.0.0:0', '--auth-file', users]
+    const forwards = ['-L', '0:gateway:7/udp', '-R', `90:127.0.0.1:${port}`]
+    const up = start(['up', '-c', conf, ...proxies, ...forwards], directory)
+    const said = await saying(up, /in the tunnel leads to .* here\n/)
+    expect(said).toMatch(
+      new RegExp(
+        [
+          'tunless: SOCKS5 and HTTP proxy on 127\\.0\\.0\\.1:\\d+',
+          `tunless: SOCKS5 and HTTP proxy on ${proxy}`,
+          'tunless: SOCKS5 and HTTP proxy on 0\\.0\\.0\\.0:\\d+',
+          'tunless: 127\\.0\\.0\\.1:\\d+/udp leads to gateway:7/udp',
+          `tunless: port 90 in the tunnel leads to 127.0.0.1:${port} here\n$`,
+        ].join('\n'),
+      ),
+    )
+    expect(statSync(proxy).mode & 0o777).toBe(0o600)
+    const peer = tunnel.connect({ host: '10.7.0.2', port: 90 })
+    peer.end('round')
+    expect(String((await once(peer, 'data'))[0])).toBe('round')
+    up.process.kill('SIGTERM')
+    expect((await up.finished).code).toBe(0)
+    expect(filesIn(directory)).toEqual(['runner.conf', 'users'])
+  })
+
+  it.each([
+    ['a file of users that cannot be used', 'ci\n', ['-D', '0'], 'CONFIG_INVALID'],
+    ['users without a proxy', 'ci:x\n', [], 'USAGE'],
+  ])('refuses %s', async (_what, text, args, code) => {
+    const directory = scratch()
+    const users = join(directory, 'users')
+    writeFileSync(users, text, { mode: 0o600 })
+    const result = await run(['up', '-c', silentConf(directory), '--auth-file', users, ...args], directory)
+    expect(result).toMatchObject({ code: 2, stderr: expect.stringContaining(`(${code})`) })
+  })
+
+  it.each(['SIGINT', 'SIGTERM'] as const)('ends with exit code 0 at %s, even before it stands', async signal => {
+    const directory = scratch()
+    const up = start(['up', '-v', '-c', silentConf(directory), '--timeout', '0'], directory)
+    await expect.poll(() => filesIn(directory).length, { timeout: 10_000 }).toBeGreaterThan(1)
+    up.process.kill(signal)
+    expect(await up.finished).toMatchObject({ code: 0, signal: null })
+    expect(filesIn(directory)).toEqual(['silent.conf'])
+  })
 
   it('fails with the pid of the one that has its key', async () => {
     const { conf, directory } = await openGateway()

@@ -1,5 +1,5 @@
 // What is in the tarball, and what its installation does: nothing.
-import { existsSync, readFileSync } from 'node:fs'
+import { accessSync, constants, existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { must, run } from '../support/process.js'
@@ -62,6 +62,12 @@ describe('the tarball', () => {
     )
     expect(names).toContain('commander')
     for (const name of new Set(names)) expect(licences).toMatch(new RegExp(`^${name} \\d`, 'm'))
+  })
+
+  it('has wrappers that can be executed', installing, async () => {
+    const wrappers = join(await installed(), 'node_modules', manifest.name, 'dist', 'wrappers')
+    for (const name of ['ssh', 'scp', 'sftp']) accessSync(join(wrappers, name), constants.X_OK)
+    expect(existsSync(join(wrappers, 'ssh_config'))).toBe(true)
   })
 
   it('has a command that tells its version', installing, async () => {

@@ -57,7 +57,7 @@ describe.each(versions)('on Node %s', version => {
       return filesOf(home).includes('ready.json')
     })
     expect(filesOf(home).filter(file => file.startsWith('tunless-'))).not.toEqual([])
-    const proxy = `socks5h://127.0.0.1:${listenerOf(readReady(join(home, 'ready.json')), 'socks5')}`
+    const proxy = `socks5h://127.0.0.1:${listenerOf(readReady(join(home, 'ready.json')), 'proxy')}`
     const curl = ['-sS', '--max-time', '20', '--proxy', proxy, 'http://10.9.0.1:8000/']
     expect(await must('curl', curl)).toBe('behind the gateway\n')
     expect(await up.stop('SIGINT')).toMatchObject({ code: 0, stdout: '' })

@@ -7,6 +7,8 @@ import { createPacketMemory } from '../../src/core/base/packet-memory.js'
 import { formatConfig, parseConfig } from '../../src/core/config/config.js'
 import { parseUapiSet } from '../../src/core/config/uapi-set.js'
 import { formatUapiStatus, parseUapiStatus } from '../../src/core/config/uapi-status.js'
+import { judgeAnswer } from '../../src/core/resolver/answer.js'
+import { dnsFlag, parseDns, serialiseDns } from '../../src/core/wire/dns.js'
 import { createIcmpHeader, parseIcmp, parseQuoted } from '../../src/core/wire/icmp.js'
 import {
   createIpHeader,
@@ -31,8 +33,11 @@ import {
 } from '../../src/core/wire/wireguard.js'
 import { TunnelError } from '../../src/errors.js'
 import { parseRequest } from '../../src/node/control/protocol.js'
+import { type Credentials, createCredentials } from '../../src/proxy/credentials.js'
+import { readAbsoluteForm, readAuthority } from '../../src/proxy/http-message.js'
 import { Socks5Negotiation } from '../../src/proxy/socks5.js'
-import { configWords, packetSeeds, textSeeds, uapiWords, wireguardSeeds } from './seeds.js'
+import { formatDatagram, readDatagram } from '../../src/proxy/socks5-address.js'
+import { configWords, dnsSeeds, packetSeeds, textSeeds, uapiWords, wireguardSeeds } from './seeds.js'
 
 export interface Target {
   readonly name: string
@@ -130,6 +135,26 @@ function readKeyLog(input: Uint8Array): string {
   return `${Math.min(handshakes.length, 3)} handshakes`
 }
 
+/** What was understood is the same after it was written out, and says something to its own question. */
+function readDns(input: Uint8Array): string {
+  const message = parseDns(input)
+  if (message === undefined) return 'none'
+  const { id, flags, questions, answers, authorities, additionals } = message
+  let written: Uint8Array
+  try {
+    written = serialiseDns(message)
+  } catch (error) {
+    // Without compression it is longer than a message may be.
+    if (error instanceof RangeError && input.length > 200) return 'too long'
+    throw error
+  }
+  deepStrictEqual(parseDns(written), message)
+  const [question] = questions
+  const verdict = question && judgeAnswer(message, { id, name: question.name, type: question.type }, 12)
+  const counts = [questions, answers, authorities, additionals].map(list => Math.min(list.length, 2))
+  return `${counts} ${(flags & dnsFlag.truncated) !== 0} ${verdict?.kind}`
+}
+
 const keyText = /[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=/g
 
 /** An error names line and remedy and no key; what is understood is the same after it was written out. */
@@ -180,22 +205,49 @@ function readWord(input: Uint8Array): string {
   return `${address?.length} ${prefix?.address.length} ${key?.length}`
 }
 
+const credentials = createCredentials([['ci', 'secret']])
+
 /** However the bytes are cut, they mean the same. */
-function readSocks(input: Uint8Array): string {
+function readSocks(input: Uint8Array, users?: Credentials): string {
   const outcomes = [input.length, 1, 3].map(step => {
-    const negotiation = new Socks5Negotiation()
+    const negotiation = new Socks5Negotiation(users)
     const replies: Uint8Array[] = []
     for (let at = 0; at < input.length; at += step) {
       const now = negotiation.push(input.slice(at, at + step))
       replies.push(now.reply)
       if (now.state === 'reading') continue
       const reply = Buffer.concat(replies).toString('hex')
-      return now.state === 'refused' ? `refused ${now.reason} ${reply}` : `${JSON.stringify(now.target)} ${reply}`
+      return now.state === 'refused'
+        ? `refused ${now.reason} ${reply}`
+        : `${JSON.stringify(now.state === 'connect' ? now.target : now.source)} ${reply}`
     }
     return `reading ${Buffer.concat(replies).toString('hex')}`
   })
   for (const outcome of outcomes) strictEqual(outcome, outcomes[0], 'the cuts matter')
   return (outcomes[0] as string).replace(/^\{.*\}/s, 'connect')
+}
+
+/** What is read is read again from what is written of it. */
+function readSocksDatagram(input: Uint8Array): string {
+  const datagram = readDatagram(input)
+  if (typeof datagram === 'string') return datagram
+  const { target, data } = datagram
+  if (!input.subarray(input.length - data.length).every((byte, i) => byte === data[i])) throw new Error('other data')
+  if (parseAddress(target.host) === undefined) return 'name'
+  deepStrictEqual(readDatagram(formatDatagram(target, data)), { target, data: new Uint8Array(data) })
+  return `address ${parseAddress(target.host)?.length}`
+}
+
+/** No part of a URL ends where another one would begin it. */
+function readUrl(input: Uint8Array): string {
+  const url = Buffer.from(input).toString('latin1')
+  const target = readAbsoluteForm('GET', url)
+  if ('why' in target) return String(target.status)
+  const { host, port, authority, path } = target
+  if (/[\s/?#@[\]]/.test(host) || path[0] !== '/' || path.includes('#')) throw new Error(`${host} ${path}`)
+  deepStrictEqual(readAuthority(authority, 80), { host, port })
+  if (!url.includes(authority)) throw new Error(`${authority} is not there`)
+  return host.includes(':') ? 'address' : 'name'
 }
 
 function readControl(input: Uint8Array): string {
@@ -213,10 +265,19 @@ export const parsers: readonly Target[] = [
   { name: 'wireguard', seeds: wireguardSeeds, run: readMessage },
   { name: 'pcapng', seeds: textSeeds.captures, run: readCapture },
   { name: 'key-log', seeds: textSeeds.keyLogs, run: readKeyLog },
+  { name: 'dns', seeds: dnsSeeds, run: readDns },
   { name: 'config', seeds: textSeeds.configs, words: configWords.map(encode), run: readConfig },
   { name: 'uapi-set', seeds: textSeeds.uapiSets, words: uapiWords.map(encode), run: readUapiSet },
   { name: 'uapi-status', seeds: textSeeds.uapiStatuses, words: uapiWords.map(encode), run: readUapiStatus },
   { name: 'words', seeds: textSeeds.words, run: readWord },
-  { name: 'socks5', seeds: textSeeds.socks, run: readSocks },
+  { name: 'socks5', seeds: textSeeds.socks, run: input => readSocks(input) },
+  { name: 'socks5-password', seeds: textSeeds.socksPasswords, run: input => readSocks(input, credentials) },
+  { name: 'socks5-datagram', seeds: textSeeds.socksDatagrams, run: readSocksDatagram },
+  {
+    name: 'http-url',
+    seeds: textSeeds.urls,
+    words: ['http://', '[', ']:', '@', '#', '?', ':80', '//'].map(encode),
+    run: readUrl,
+  },
   { name: 'control', seeds: textSeeds.requests, run: readControl },
 ]

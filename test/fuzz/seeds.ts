@@ -68,7 +68,7 @@ export const checksumOffsets: Readonly<Record<number, number>> = {
   [protocolIcmpv6]: 2,
 }
 
-const hex = (text: string) => Uint8Array.from(Buffer.from(text.replaceAll(' ', ''), 'hex'))
+const hex = (text: string) => Uint8Array.from(Buffer.from(text.replaceAll(/\s/g, ''), 'hex'))
 const text = (lines: string) => new TextEncoder().encode(lines)
 
 /** SYN with every option, and data with timestamps and SACK. */
@@ -115,6 +115,18 @@ export const wireguardSeeds: readonly Uint8Array[] = [
   hex(`04000000 01000000 0200000000000000 ${'05'.repeat(32)}`),
 ]
 
+/** A query with EDNS; answers with compressed names, an alias and both families; no such name; one cut short. */
+export const dnsSeeds: readonly Uint8Array[] = [
+  hex('1234 0100 0001 0000 0000 0001 07 6578616d706c65 03 636f6d 00 0001 0001 00 0029 04d0 00000000 0000'),
+  hex(`1234 8180 0001 0003 0000 0001 03 777777 07 6578616d706c65 03 636f6d 00 0001 0001
+    c00c 0005 0001 0000003c 0005 02 6c62 c010 c02d 0001 0001 0000001e 0004 0a070009
+    c02d 001c 0001 0000001e 0010 fd07000000000000 0000000000000009 00 0029 04d0 00000000 0000`),
+  hex(`1234 8183 0001 0000 0001 0000 01 78 00 001c 0001
+    00 0006 0001 00000e10 0018 01 61 00 00 00000001 00000002 00000003 00000004 00000005`),
+  hex('1234 8380 0001 0000 0000 0000 01 78 00 0001 0001'),
+  hex('1234 8185 0001 0000 0001 0000 01 78 00 0001 0001 c00c 0002 0001 00000001 0004 01 6e c00c'),
+]
+
 const keys = [1, 2, 3].map(byte => Buffer.alloc(32, byte).toString('base64'))
 const [hexKey, otherHexKey] = ['08'.repeat(32), '0a'.repeat(32)]
 
@@ -146,6 +158,7 @@ Address = 10.7.0.2/24, fd07::2/64
 ListenPort = 51820
 MTU = 1420
 DNS = 10.7.0.1, example.com
+# DNSRoute = corp.example 10.7.0.53 fd07::53
 # Name = runner
 Tags = tag:ci
 Host = db 10.7.0.9 fd07::9
@@ -197,6 +210,25 @@ errno=0
     hex('0502 0002 0501 00 03 04 77656231 0050'),
     hex('0501 00 0501 00 04 fd070000000000000000000000000001 0050'),
   ],
+  socksPasswords: [
+    hex('050102 01 02 6369 06 736563726574 0501 00 03 04 77656231 0050'),
+    hex('050102 01 02 6369 06 736563726574 0503 00 01 00000000 0000'),
+    hex('050102 01 02 6369 01 78'),
+  ],
+  socksDatagrams: [
+    hex('000000 01 0a070001 0035 68656c6c6f'),
+    hex('000000 03 04 77656231 0035 68656c6c6f'),
+    hex('000000 04 fd070000000000000000000000000001 0035 68656c6c6f'),
+    hex('000001 01 0a070001 0035 68656c6c6f'),
+  ],
+  urls: [
+    'http://web1/a?b#c',
+    'http://web1:8080',
+    'http://[fd07::1]:80/',
+    'https://web1/',
+    'http://u:p@web1/',
+    '/a',
+  ].map(text),
   requests: [
     text('{"op":"dial","host":"web1","port":22,"timeout":1000,"lease":"a","dial":1}'),
     text('{"op":"join"}'),
@@ -205,7 +237,7 @@ errno=0
 }
 
 export const configWords = [
-  ...'[Interface] [Peer] PrivateKey PublicKey PresharedKey AllowedIPs Endpoint Address Name Tags Host MTU DNS Table'.split(
+  ...'[Interface] [Peer] PrivateKey PublicKey PresharedKey AllowedIPs Endpoint Address Name Tags Host MTU DNS DNSRoute Table'.split(
     ' ',
   ),
   ...['\n', '\r', '\u2028', '\0', ' = ', '#', ', ', '0.0.0.0/0', '/33', '[::1]:1', 'off', '\ufeff', keys[0] as string],

@@ -30,14 +30,14 @@ describeInterop('with a kernel peer', () => {
 
   it('300 connections stand at once', async () => {
     const up = await startUp(network, link, ['-D', '0'])
-    const args = [programFile('many.mjs'), '300', String(listenerOf(up.ready, 'socks5')), farInside[4]]
+    const args = [programFile('many.mjs'), '300', String(listenerOf(up.ready, 'proxy')), farInside[4]]
     expect(await network.near.must(process.execPath, args)).toBe('300\n')
     await up.program.stop()
   })
 
   it('a half-closed request through the proxy gets its whole answer', async () => {
     const up = await startUp(network, link, ['-D', '0'])
-    const proxy = `127.0.0.1:${listenerOf(up.ready, 'socks5')}`
+    const proxy = `127.0.0.1:${listenerOf(up.ready, 'proxy')}`
     const script =
       'printf "a request that ends" | nc -N -X 5 -x "$1" "$2" 8001 | { read -r line; echo "$line"; sha256sum; }'
     const output = await network.near.must('bash', ['-c', script, 'bash', proxy, farInside[4]])

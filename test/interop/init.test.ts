@@ -29,7 +29,7 @@ describeInterop('the pair of init', () => {
     const runnerConf = join(network.folder, 'runner.conf')
     writeFileSync(runnerConf, runner, { mode: 0o600 })
     const up = await startUp(network, { conf: runnerConf }, ['-D', '0'])
-    const curl = ['--proxy', `socks5h://127.0.0.1:${listenerOf(up.ready, 'socks5')}`]
+    const curl = ['--proxy', `socks5h://127.0.0.1:${listenerOf(up.ready, 'proxy')}`]
     await download({ from: network.near, url: 'http://gateway:8000', curl, payload })
     expect((await up.program.stop()).code).toBe(0)
     await network.far.must('wg-quick', ['down', conf], { env })

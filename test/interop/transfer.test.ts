@@ -56,7 +56,7 @@ describeInterop('a transfer', () => {
       const services = await startServices(network.far, payload)
       const up = await startUp(network, link, ['-D', '0'])
       const host = inside === 6 ? `[${farInside[6]}]` : farInside[4]
-      const curl = ['--proxy', `socks5h://127.0.0.1:${listenerOf(up.ready, 'socks5')}`]
+      const curl = ['--proxy', `socks5h://127.0.0.1:${listenerOf(up.ready, 'proxy')}`]
       const transfer = { from: network.near, url: `http://${host}:8000`, curl, payload }
       await download(transfer)
       await upload(transfer)

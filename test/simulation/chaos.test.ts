@@ -9,18 +9,23 @@ const only = process.env.TUNLESS_CHAOS_SEED
 const first = only === undefined ? 1 : Number(only)
 const seeds = only !== undefined ? 1 : isLong ? 1000 : 60
 const group = 20
+/** Found what was wrong once: a receiver without room for one-byte segments out of order, each of them resent alone. */
+const finds = [741]
+
+function runAll(from: number, to: number): void {
+  for (let seed = from; seed < to; seed++) {
+    try {
+      runChaos(seed)
+    } catch (error) {
+      throw new Error(`TUNLESS_CHAOS_SEED=${seed} shows it again: ${(error as Error).message}`, { cause: error })
+    }
+  }
+}
 
 describe('connections in chaos', () => {
   for (let from = first; from < first + seeds; from += group) {
     const to = Math.min(from + group, first + seeds)
-    it(`are whole or fail cleanly, and leave nothing behind: seeds ${from} to ${to - 1}`, () => {
-      for (let seed = from; seed < to; seed++) {
-        try {
-          runChaos(seed)
-        } catch (error) {
-          throw new Error(`TUNLESS_CHAOS_SEED=${seed} shows it again: ${(error as Error).message}`, { cause: error })
-        }
-      }
-    })
+    it(`are whole or fail cleanly, and leave nothing behind: seeds ${from} to ${to - 1}`, () => runAll(from, to))
   }
+  if (only === undefined) it.each(finds)('are so with seed %i too', seed => runAll(seed, seed + 1))
 })

@@ -49,9 +49,11 @@ describe('a session with a keepalive each 25 s', () => {
   })
 
   it.runIf(long)('has them over ten years, in less than three minutes', { timeout: 10 * minute }, () => {
-    const start = performance.now()
+    // Time of the processor: others may use the machine as well.
+    const start = process.cpuUsage()
     expectLife(10 * year, plainCrypto)
-    const seconds = (performance.now() - start) / 1000
+    const { user, system } = process.cpuUsage(start)
+    const seconds = (user + system) / 1e6
     console.log(`ten years, ${predict(10 * year).initiations} handshakes: ${seconds.toFixed(1)} s`)
     expect(seconds).toBeLessThan(180)
   })

@@ -20,6 +20,8 @@ const reaping = 60 * minute
 /** Enough for TIME-WAIT, orphans and WireGuard's keys to go. */
 const afterwards = 60 * minute
 const port = 9
+/** What may be resent, beside as much as leaves for the first time. */
+const spareRetransmits = 1000
 
 interface Conversation {
   readonly dialer: ChaosEnd
@@ -50,7 +52,10 @@ export function runChaos(seed: number): void {
   for (const server of servers) server.close()
   clock.runWhile(() => clock.pending > 0, clock.now + reaping + afterwards)
   for (const end of ends) end.checkClosed()
-  for (const host of [a, b]) checkNothingLeft(host)
+  for (const host of [a, b]) {
+    checkRetransmits(host)
+    checkNothingLeft(host)
+  }
   if (clock.pending > 0) throw new Error(`${clock.pending} events are left on the clock`)
 }
 
@@ -166,6 +171,13 @@ function checkBounds({ host }: SimulatedHost, dialled: number): void {
   if (reassemblySlots > memory.capacity * reassemblyShare)
     throw new Error(`${reassemblySlots} slots of ${memory.capacity} hold what is out of order`)
   if (stack.output.waiting > outputQueue) throw new Error(`${stack.output.waiting} packets wait`)
+}
+
+/** Whatever the path does, and however little the peer holds: what is resent stays in proportion. */
+function checkRetransmits({ name, host }: SimulatedHost): void {
+  const { tcpRetransmits, packetsOut } = host.stack.counters
+  if (tcpRetransmits > spareRetransmits + packetsOut - tcpRetransmits)
+    throw new Error(`${tcpRetransmits} of ${packetsOut} packets of ${name} were sent before`)
 }
 
 function checkNothingLeft({ name, host }: SimulatedHost): void {

@@ -113,6 +113,7 @@ export class Sender implements Flow {
     if (now >= this.#timerAt && this.inFlight > 0) this.#timeout(now)
     this.#send(now)
     if (this.control.deadline < Infinity) this.#requestTurn(this.control.deadline)
+    if (this.#timerAt < Infinity) this.#requestTurn(this.#timerAt)
   }
 
   #send(now: number): void {

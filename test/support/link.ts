@@ -74,7 +74,7 @@ export async function createLink(network: Network, options: LinkOptions): Promis
 
 /** What `tunless up --ready-file` writes. */
 export interface Ready {
-  listeners: { type: 'socks5' | 'forward'; host: string; port: number }[]
+  listeners: { type: 'proxy' | 'forward' | 'reverse'; host: string; port: number }[]
 }
 
 export interface Up {
@@ -99,7 +99,7 @@ export function readReady(file: string): Ready {
 }
 
 /** The local port of the first listener of a type. */
-export function listenerOf(ready: Ready, type: 'socks5' | 'forward'): number {
+export function listenerOf(ready: Ready, type: Ready['listeners'][number]['type']): number {
   const listener = ready.listeners.find(one => one.type === type)
   if (listener === undefined) throw new Error(`no ${type} in ${JSON.stringify(ready)}`)
   return listener.port

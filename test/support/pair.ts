@@ -33,6 +33,8 @@ export interface PairOptions {
   /** Underlay: 127.0.0.1 or ::1. */
   readonly v6?: boolean
   readonly presharedKey?: string
+  /** What else lies behind the gateway: AllowedIPs of the runner's, beside the tunnel's own. */
+  readonly behind?: string
 }
 
 export async function openPair(options: PairOptions = {}): Promise<Pair> {
@@ -59,7 +61,7 @@ Address = 10.7.0.2/32, fd07::2/128
 Name = web1
 Address = 10.7.0.1, fd07::1
 PublicKey = ${keys[0].publicKey}
-${psk}AllowedIPs = 10.7.0.0/24, fd07::/64
+${psk}AllowedIPs = 10.7.0.0/24, fd07::/64${options.behind === undefined ? '' : `, ${options.behind}`}
 Endpoint = ${options.v6 ? '[::1]' : '127.0.0.1'}:${gateway.port}
 `,
     },

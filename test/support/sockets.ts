@@ -1,6 +1,6 @@
 // Two hosts joined in memory behind the stack's contract, without packets: enough to hold the sockets to it, and to make
 // happen what a real peer rarely does. A turn runs by setImmediate, as the tunnel's loop does.
-import { type IpAddress, parseAddress, sameAddress } from '../../src/core/base/address.js'
+import { formatAddress, type IpAddress, parseAddress, sameAddress } from '../../src/core/base/address.js'
 import {
   type ConnectOptions,
   type ListenOptions,
@@ -29,6 +29,8 @@ export interface FakeNetwork {
   readonly server: FakeHost
   /** No SYN to this address is ever answered. */
   readonly silent: string
+  /** That one, and any that a test adds. */
+  readonly silences: Set<string>
   /** A router says that this one cannot be reached. */
   readonly unreachable: string
 }
@@ -53,7 +55,7 @@ export function createFakeNetwork(): FakeNetwork {
   const client = createHost(turn, ['10.7.0.2', 'fd07::2'])
   server.other = client
   client.other = server
-  return { client, server, silent, unreachable }
+  return { client, server, silent, silences: server.silences, unreachable }
 }
 
 interface Turn {
@@ -84,6 +86,7 @@ interface Listener {
 
 type Host = FakeHost & {
   other: Host
+  silences: Set<string>
   listeners: Listener[]
   udp: { options: UdpOptions; port: number; events: UdpEvents }[]
 }
@@ -100,6 +103,7 @@ function createHost(turn: Turn, texts: string[]): Host {
     listeners: [],
     udp: [],
     other: undefined as unknown as Host,
+    silences: new Set([silent]),
     now: () => performance.now(),
     changed: () => {},
     lookup(name) {
@@ -107,6 +111,9 @@ function createHost(turn: Turn, texts: string[]): Host {
       if (literal !== undefined) return [literal]
       if (names[name] === undefined) throw new TunnelError('UNKNOWN_HOST', `unknown host ${name}`)
       return names[name].map(address)
+    },
+    resolve: () => {
+      throw new Error('there is no DNS here')
     },
     explain: code => (code === 'ENETUNREACH' ? new TunnelError('NO_ROUTE', 'no AllowedIPs cover it') : undefined),
     addRef: () => host.refs++,
@@ -178,7 +185,7 @@ function createHost(turn: Turn, texts: string[]): Host {
 
 function dial(host: Host, near: FakeConnection, options: ConnectOptions): void {
   const to = options.address
-  if (sameAddress(to, address(silent))) {
+  if (host.silences.has(formatAddress(to))) {
     if (options.timeout !== undefined) setTimeout(() => near.fail('ETIMEDOUT'), options.timeout)
     return
   }

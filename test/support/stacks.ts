@@ -70,6 +70,9 @@ function createHost(number: number, other: () => Host): Host {
     now,
     changed,
     lookup: name => [parseAddress(name)!],
+    resolve: () => {
+      throw new Error('there is no DNS here')
+    },
     addRef: () => {},
     release: () => {},
     receive(packet) {

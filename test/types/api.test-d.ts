@@ -1,9 +1,13 @@
 // The public API's types. Compiled by `npm run types` and by vitest's types project; a wrong expectation is an error.
-import type { Socket } from 'node:net'
+import type { LookupAddress } from 'node:dns'
+import type { LookupFunction, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { describe, expectTypeOf, it } from 'vitest'
 import {
   type Config,
+  type DatagramFlow,
+  type DnsLimits,
+  type ForwardPeer,
   openTunnel,
   type PeerInfo,
   type PeerSettings,
@@ -12,6 +16,7 @@ import {
   type Tunnel,
   TunnelError,
   type TunnelErrorCode,
+  type TunnelForwarder,
   type TunnelOptions,
   type TunnelSocket,
   type TunnelStats,
@@ -59,6 +64,16 @@ describe('a tunnel', () => {
     tunnel.connect({ port: 22 })
   })
 
+  it("looks names up in dns.lookup's shape, for whoever takes one", () => {
+    const { lookup } = {} as Tunnel
+    expectTypeOf(lookup).toExtend<LookupFunction>()
+    expectTypeOf(lookup('web1')).resolves.toEqualTypeOf<LookupAddress>()
+    expectTypeOf(lookup('web1', { all: true })).resolves.toEqualTypeOf<LookupAddress[]>()
+    lookup('web1', { all: true }, (_error, addresses) => expectTypeOf(addresses).toEqualTypeOf<LookupAddress[]>())
+    lookup('web1', (_error, address, family) => expectTypeOf([address, family]).toEqualTypeOf<(string | number)[]>())
+    expectTypeOf<TunnelOptions['dnsLimits']>().toEqualTypeOf<Partial<DnsLimits> | undefined>()
+  })
+
   it('is changed and counted by documented types', () => {
     expectTypeOf<Tunnel['stats']>().returns.toEqualTypeOf<TunnelStats>()
     expectTypeOf<TunnelStats['peers']>().toEqualTypeOf<readonly PeerInfo[]>()
@@ -99,4 +114,24 @@ describe('an error', () => {
     expectTypeOf<'SOMETHING_ELSE'>().not.toExtend<TunnelErrorCode>()
     expectTypeOf(new TunnelError('USAGE', 'say what')).toExtend<Error>()
   })
+})
+
+it('a forwarder hands over what peers ask for', () => {
+  const tunnel = {} as Tunnel
+  const forwarder = tunnel.createForwarder(
+    { prefixes: ['10.0.0.0/8'] },
+    {
+      tcp: async request => {
+        expectTypeOf(request.signal).toEqualTypeOf<AbortSignal>()
+        expectTypeOf(request.peer).toEqualTypeOf<ForwardPeer | undefined>()
+        expectTypeOf(await request.accept({ allowHalfOpen: true })).toEqualTypeOf<TunnelSocket>()
+      },
+      udp: request => {
+        const flow = request.accept({ message: bytes => flow?.send(bytes), error: () => {}, closed: () => {} })
+        expectTypeOf(flow).toEqualTypeOf<DatagramFlow | undefined>()
+      },
+      ping: echo => echo.refuse('prohibited'),
+    },
+  )
+  expectTypeOf(forwarder).toEqualTypeOf<TunnelForwarder>()
 })

@@ -11,12 +11,13 @@ serve(({ readyFile }: ClientOrder) => {
   const done = up({
     timeout: 10_000,
     level: 'quiet',
-    socks: { host: '127.0.0.1', port: 0 },
+    proxies: [{ host: '127.0.0.1', port: 0 }],
     forwards: [],
+    reverses: [],
     readyFile,
   })
   done.then(
-    () => process.exit(),
+    code => process.exit(code),
     (error: Error) => {
       process.stderr.write(`tunless: ${error.message}\n`)
       process.exit(1)

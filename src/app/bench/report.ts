@@ -1,7 +1,7 @@
 // What a run of the benchmarks gives: one figure for each id, and on what it was measured. docs/benchmarks.md has the JSON.
-import { readFileSync } from 'node:fs'
 import { availableParallelism, cpus, loadavg } from 'node:os'
 import { selectCrypto } from '../../node/crypto/select.js'
+import { readVersion } from '../version.js'
 
 /** Of the JSON; a change that a reader could stumble over makes it another. */
 export const schema = 1
@@ -70,7 +70,7 @@ export interface Suite {
 }
 
 export function describeMachine(): Omit<Report, 'effort' | 'checked' | 'results' | 'skipped'> {
-  const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8'))
+  const version = readVersion()
   return {
     schema,
     tunless: version,

@@ -3,7 +3,7 @@ import type { IpAddress, Prefix } from '../base/address.js'
 import { formatAddress, formatPrefix } from '../base/address.js'
 import { SecretKey } from '../base/secret.js'
 import type { Section } from './keys.js'
-import type { HostConfig, InterfaceConfig, PeerConfig } from './types.js'
+import type { DnsRouteConfig, HostConfig, InterfaceConfig, PeerConfig } from './types.js'
 import * as values from './values.js'
 
 export interface Draft {
@@ -16,6 +16,7 @@ export interface Draft {
   readonly allowedIps: Prefix[]
   readonly servers: IpAddress[]
   readonly search: string[]
+  readonly routes: DnsRouteConfig[]
   readonly tags: string[]
   readonly hosts: HostConfig[]
   name?: string
@@ -29,8 +30,8 @@ export interface Draft {
 }
 
 export function createDraft(section: Section, line: number): Draft {
-  const lists = { addresses: [], peerAddresses: [], allowedIps: [], servers: [], search: [], tags: [], hosts: [] }
-  return { section, line, seen: new Map(), ...lists }
+  const names = { servers: [], search: [], routes: [], tags: [], hosts: [] }
+  return { section, line, seen: new Map(), addresses: [], peerAddresses: [], allowedIps: [], ...names }
 }
 
 /** Takes one value in; throws a Problem that says what is wrong with it. */
@@ -64,6 +65,9 @@ export function takeValue(draft: Draft, key: string, value: string): void {
       append(draft.search, search)
       break
     }
+    case 'DNSRoute':
+      append(draft.routes, values.readDnsRoute(value))
+      break
     case 'Endpoint':
       draft.endpoint = values.readEndpoint(value)
       break
@@ -90,7 +94,11 @@ export function finishInterface(draft: Draft): InterfaceConfig {
     addresses: draft.addresses,
     ...(draft.listenPort !== undefined && { listenPort: draft.listenPort }),
     ...(draft.mtu !== undefined && { mtu: draft.mtu }),
-    dns: { servers: unique(draft.servers, formatAddress), search: unique(draft.search, lowerCase) },
+    dns: {
+      servers: unique(draft.servers, formatAddress),
+      search: unique(draft.search, lowerCase),
+      routes: mergeRoutes(draft.routes),
+    },
     ...(draft.name !== undefined && { name: draft.name }),
     tags: unique(draft.tags, lowerCase),
     hosts: mergeHosts(draft.hosts),
@@ -120,13 +128,21 @@ export function singleAddresses(allowedIps: readonly Prefix[]): IpAddress[] {
 
 /** Lines with one name add up, as in a hosts file. */
 function mergeHosts(hosts: readonly HostConfig[]): HostConfig[] {
-  const byName = new Map<string, { name: string; addresses: IpAddress[] }>()
-  for (const host of hosts) {
-    const merged = byName.get(lowerCase(host.name)) ?? { name: host.name, addresses: [] }
-    append(merged.addresses, host.addresses)
-    byName.set(lowerCase(host.name), merged)
+  return merge(hosts.map(({ name, addresses }) => [name, addresses])).map(([name, addresses]) => ({ name, addresses }))
+}
+
+function mergeRoutes(routes: readonly DnsRouteConfig[]): DnsRouteConfig[] {
+  return merge(routes.map(({ suffix, servers }) => [suffix, servers])).map(([suffix, servers]) => ({ suffix, servers }))
+}
+
+function merge(items: readonly (readonly [string, readonly IpAddress[]])[]): [string, IpAddress[]][] {
+  const byName = new Map<string, [string, IpAddress[]]>()
+  for (const [name, addresses] of items) {
+    const merged = byName.get(lowerCase(name)) ?? [name, []]
+    append(merged[1], addresses)
+    byName.set(lowerCase(name), merged)
   }
-  return [...byName.values()].map(host => ({ name: host.name, addresses: unique(host.addresses, formatAddress) }))
+  return [...byName.values()].map(([name, addresses]) => [name, unique(addresses, formatAddress)])
 }
 
 /** Not `push(...more)`: a line may have more items than a call may have arguments. */

@@ -29,6 +29,9 @@ function interfaceLines(own: InterfaceConfig): string[] {
     ...line('ListenPort', own.listenPort?.toString()),
     ...line('MTU', own.mtu?.toString()),
     ...line('DNS', [...own.dns.servers.map(formatAddress), ...own.dns.search].join(', ') || undefined, values.readDns),
+    ...own.dns.routes.flatMap(route =>
+      line('# DNSRoute', [route.suffix, ...route.servers.map(formatAddress)].join(' '), values.readDnsRoute),
+    ),
     ...line('# Tags', own.tags.join(', ') || undefined, values.readTags),
     ...own.hosts.flatMap(host =>
       line('# Host', [host.name, ...host.addresses.map(formatAddress)].join(' '), values.readHost),

@@ -22,6 +22,7 @@ export const keys: Readonly<Record<Section, ReadonlyMap<string, KeyRule>>> = {
     { name: 'ListenPort' },
     { name: 'MTU' },
     { name: 'DNS', repeats: true },
+    { name: 'DNSRoute', own: true, repeats: true },
     { name: 'Name', own: true },
     { name: 'Tags', own: true, repeats: true },
     { name: 'Host', own: true, repeats: true },

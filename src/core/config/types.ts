@@ -32,6 +32,13 @@ export interface InterfaceConfig {
 export interface DnsConfig {
   readonly servers: readonly IpAddress[]
   readonly search: readonly string[]
+  readonly routes: readonly DnsRouteConfig[]
+}
+
+/** `DNSRoute = DOMAIN… SERVER…`: servers for a domain and all names below it. */
+export interface DnsRouteConfig {
+  readonly suffix: string
+  readonly servers: readonly IpAddress[]
 }
 
 /** `Host = NAME ADDRESS…`: a name for a host behind a peer. */

@@ -3,7 +3,7 @@
 import { formatAddress, type IpAddress, type Prefix, parseAddress, parsePrefix } from '../base/address.js'
 import { decodeKey, keyLength } from '../base/base64.js'
 import { Problem, shown } from './problem.js'
-import type { EndpointConfig, HostConfig } from './types.js'
+import type { DnsRouteConfig, EndpointConfig, HostConfig } from './types.js'
 
 /** Least MTU of IPv4 hosts (RFC 791) and of IPv6 links (RFC 8200 section 5). */
 export const leastMtu = 576
@@ -142,6 +142,24 @@ export function readDns(text: string): { servers: IpAddress[]; search: string[] 
   }
   return { servers, search }
 }
+
+/** `DOMAIN… SERVER…`: each domain with all the servers. A dot before a domain says no more than that it is one. */
+export function readDnsRoute(text: string): DnsRouteConfig[] {
+  const domains: string[] = []
+  const servers: IpAddress[] = []
+  for (const item of items(text, /[\s,]+/)) {
+    const address = parseAddress(item)
+    const domain = item.replace(/^\./, '').replace(/\.$/, '')
+    if (address !== undefined) servers.push(address)
+    else if (isHostName(domain)) domains.push(domain)
+    else throw new Problem(`${shown(item)} is neither a domain nor an address`, dnsRouteRemedy)
+  }
+  if (domains.length === 0) throw new Problem(`${shown(text)} has no domain`, dnsRouteRemedy)
+  if (servers.length === 0) throw new Problem(`${shown(text)} has no address of a server`, dnsRouteRemedy)
+  return domains.map(suffix => ({ suffix, servers }))
+}
+
+const dnsRouteRemedy = 'write DNSRoute = corp.example 10.7.0.53'
 
 /** Digits and dots alone are an address that went wrong, never a name. */
 function isHostName(text: string): boolean {

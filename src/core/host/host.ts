@@ -118,7 +118,7 @@ export class Host {
     const peer = this.device.peer(publicKey)
     if (peer === undefined) return false
     this.device.removePeer(publicKey, now)
-    this.stack.handlePathDown(peer.id, now)
+    this.stack.handlePathDown(peer.id, now, true)
     return true
   }
 

@@ -3,8 +3,6 @@ import type { IpDrop } from '../wire/ip.js'
 
 export type StackCounters = ReturnType<typeof createCounters>
 
-export type CounterName = keyof StackCounters
-
 /** Written out, because V8 keeps the properties of an object that is filled by a loop in a hash table. */
 export function createCounters() {
   return {

@@ -64,6 +64,8 @@ export interface UdpFlowEvents {
 export interface UdpFlow {
   /** A datagram from the address that the peer means. As {@link UdpSocket.send}. */
   send(bytes: Uint8Array, now: number): boolean
+  /** The target refuses what it was sent: says so of the flow's first datagram, and closes. */
+  refuse(refusal: ForwardRefusal, now: number): void
   close(): void
 }
 

@@ -21,6 +21,8 @@ import type { UdpOutput } from './udp-output.js'
 const datagramCost = 256
 /** How much of a datagram is kept to be quoted by an error: what fits in one over IPv6. */
 const quotedBytes = 1232
+/** How much of it an accepted flow keeps: the longest IP header that we take, and UDP's. */
+const keptBytes = 68
 /** Nobody asks again for so long after a refusal, ms. */
 const refusalLasts = 30_000
 
@@ -185,7 +187,7 @@ class UdpForward implements ForwardedFlow, UdpFlow, Timed, Chained<UdpForward> {
   accept(events: UdpFlowEvents, now: number): UdpFlow | undefined {
     if (!this.isPending) return undefined
     this.isPending = false
-    this.#first = undefined
+    this.#first = this.#first?.slice(0, keptBytes)
     this.#events = events
     this.#usedAt = now
     this.#table.context.deadlines.set(this, now + this.#table.context.limits.forwardIdle)
@@ -194,8 +196,13 @@ class UdpForward implements ForwardedFlow, UdpFlow, Timed, Chained<UdpForward> {
   }
 
   refuse(refusal: ForwardRefusal, now: number): void {
-    if (!this.isPending) return
     const { context } = this.#table
+    if (this.isOpen) {
+      context.now = now
+      if (this.#first !== undefined) this.#answer(this.#first, refusal, now)
+      this.close()
+    }
+    if (!this.isPending) return
     context.now = now
     this.isPending = false
     this.#refusal = refusal

@@ -21,7 +21,10 @@ export interface StackLimits {
    * beyond it data is dropped, not acknowledged.
    */
   readonly receiveMemory: number
-  /** Bytes written and not yet acknowledged, over all connections; a connection always gets one chunk of 16 KiB. */
+  /**
+   * Bytes written and not yet acknowledged, and what is known of each segment in flight, over all connections; a connection
+   * always gets one chunk of 16 KiB.
+   */
   readonly sendMemory: number
   /** Share of packet memory that segments received out of order may hold, over all connections. */
   readonly reassemblyShare: number

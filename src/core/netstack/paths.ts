@@ -127,6 +127,16 @@ export class PathTable {
     this.#freePackets(path)
   }
 
+  /** The path is gone for good: nothing of it is kept. */
+  remove(id: number, now: number): void {
+    this.down(id, now)
+    const path = this.#paths.get(id)
+    if (path === undefined) return
+    this.#options.schedule(path, Infinity)
+    this.#paths.delete(id)
+    if (this.#latest === path) this.#latest = undefined
+  }
+
   /** Anything that the path's other end has sent, and nobody else can have. */
   heard(id: number, now: number): void {
     if (this.#latest?.id !== id) this.#latest = this.get(id)

@@ -55,11 +55,15 @@ export class PingTable {
     if (!(Number.isInteger(size) && size >= 0 && icmpHeaderLength + size <= maxPayload(isMapped(local) ? 4 : 6))) {
       throw new StackError('EINVAL', 'the size does not fit in a packet')
     }
+    const whole = options.whole ?? false
+    if (whole && ipHeaderLength(isMapped(local) ? 4 : 6) + icmpHeaderLength + size > context.mtu) {
+      throw new StackError('EMSGSIZE', 'the size does not fit in one packet of our MTU')
+    }
     if (!(timeout > 0)) throw new StackError('EINVAL', 'the timeout is none')
     while (this.#waiting.has(this.#nextSequence)) this.#nextSequence = (this.#nextSequence + 1) & 0xffff
     const sequence = this.#nextSequence
     this.#nextSequence = (sequence + 1) & 0xffff
-    const request = new EchoRequest(this, local, remote, path, sequence, size, timeout, done)
+    const request = new EchoRequest(this, local, remote, path, sequence, size, whole, timeout, done)
     this.#waiting.set(sequence, request)
     request.start(now)
     return request
@@ -117,6 +121,7 @@ class EchoRequest implements Ping, Timed, PathWaiter {
   readonly #local: AddressWords
   readonly path: number
   readonly #size: number
+  readonly #whole: boolean
   readonly #timeout: number
   readonly #done: (result: PingResult) => void
   #result: PingResult | undefined
@@ -128,6 +133,7 @@ class EchoRequest implements Ping, Timed, PathWaiter {
     path: number,
     sequence: number,
     size: number,
+    whole: boolean,
     timeout: number,
     done: (result: PingResult) => void,
   ) {
@@ -137,6 +143,7 @@ class EchoRequest implements Ping, Timed, PathWaiter {
     this.path = path
     this.sequence = sequence
     this.#size = size
+    this.#whole = whole
     this.#timeout = timeout
     this.#done = done
   }
@@ -192,7 +199,7 @@ class EchoRequest implements Ping, Timed, PathWaiter {
     const version = isMapped(this.#local) ? 4 : 6
     const headers = ipHeaderLength(version)
     const length = icmpHeaderLength + this.#size
-    const isLarge = headers + length > context.paths.mtu(this.path, now)
+    const isLarge = !this.#whole && headers + length > context.paths.mtu(this.path, now)
     const target = isLarge ? context.large : memory
     const slot = target.alloc()
     if (slot === noSlot) {

@@ -60,7 +60,7 @@ export class PathShare {
    */
   bound(floor: number): number {
     const { limit, used } = this.budget
-    return Math.max(floor, limit - used - this.used, pathReserve - this.used, (limit - used) * modestPart)
+    return Math.floor(Math.max(floor, limit - used - this.used, pathReserve - this.used, (limit - used) * modestPart))
   }
 
   /**

@@ -151,10 +151,11 @@ export class Stack implements StackContext {
     this.paths.heard(path, now)
   }
 
-  /** Nobody answers on the path: what waited for it fails. Established flows go on trying. */
-  handlePathDown(path: number, now: number): void {
+  /** Nobody answers on the path, or it is `gone` for good: what waited for it fails. Established flows go on trying. */
+  handlePathDown(path: number, now: number, gone = false): void {
     this.now = now
-    this.paths.down(path, now)
+    if (gone) this.paths.remove(path, now)
+    else this.paths.down(path, now)
   }
 
   /** Does what is due at `now`; of losses nothing is judged that was due after `readUntil`: input from then may wait. */

@@ -198,6 +198,8 @@ export interface PingOptions {
   readonly size?: number
   /** Milliseconds to wait for the reply once the request has left, and for the path before that; 5000 by default. */
   readonly timeout?: number
+  /** Never in fragments, whatever the path is believed to carry: EMSGSIZE if it does not fit in one packet of our MTU. */
+  readonly whole?: boolean
 }
 
 export type PingResult = { readonly rtt: number; readonly ttl: number } | { readonly error: SocketCode }

@@ -16,6 +16,9 @@ const strictSourceRoute = 137
 export function parseIpv4(memory: PacketMemory, offset: number, length: number, header: IpHeader): IpDrop | undefined {
   if (length < headerLength) return 'ipTruncated'
   const { u8, view } = memory
+  // Whatever comes of this packet, nothing that was said of the one before holds.
+  header.version = 4
+  header.problem = -1
   const optionsEnd = ((u8[offset] as number) & 15) * 4
   const totalLength = view.getUint16(offset + 2)
   if (optionsEnd < headerLength || totalLength < optionsEnd) return 'ipHeader'
@@ -26,12 +29,10 @@ export function parseIpv4(memory: PacketMemory, offset: number, length: number, 
     if (drop !== undefined) return drop
   }
   const fragment = view.getUint16(offset + 6)
-  header.version = 4
   header.start = offset
   header.hopLimit = u8[offset + 8] as number
   header.protocol = u8[offset + 9] as number
   header.protocolAt = 9
-  header.problem = -1
   setMapped(header.source, view.getInt32(offset + 12))
   setMapped(header.destination, view.getInt32(offset + 16))
   header.payload = offset + optionsEnd

@@ -3,11 +3,12 @@
 // belongs to a process that ended without cleaning up.
 import { randomBytes } from 'node:crypto'
 import { readdirSync, readlinkSync, rmdirSync, symlinkSync, unlinkSync } from 'node:fs'
-import { createServer, type Server } from 'node:net'
+import type { Server } from 'node:net'
 import { join } from 'node:path'
 import { TunnelError } from '../../errors.js'
 import { isListening } from '../is-listening.js'
 import { findDirectories, here, keyName, makeDirectory, ownerOf, type Surroundings } from './directory.js'
+import { listenAt, removeAtExit } from './listen.js'
 import { type ControlHandlers, type ControlLimits, ControlServer, defaultLimits } from './server.js'
 
 /** Rounds against others that claim, leave and clear away at the same time. */
@@ -27,7 +28,7 @@ export interface Claim {
   readonly joined: number
   /** Resolves when no client holds the tunnel; at once if none does. */
   idle(): Promise<void>
-  /** Gives the key back, removes the socket and breaks off the clients. */
+  /** Gives the key back, removes the socket and breaks off the clients, but for those who wait for the process to end. */
   release(): Promise<void>
 }
 
@@ -50,7 +51,7 @@ export async function claimKey(
     const socketName = `${name}.${process.pid}-${randomBytes(4).toString('hex')}`
     let server: Server | undefined
     try {
-      server = await listen(join(place.path, socketName), clients)
+      server = await listenAt(join(place.path, socketName), clients)
       await publish(place.path, name, socketName)
       await sweep(place.path)
       return createClaim(place.path, name, socketName, server, clients)
@@ -67,18 +68,6 @@ export async function claimKey(
 function unclaimed(reason: string): Claim {
   const warning = `no control socket: ${reason}; others cannot join this tunnel, nor see that its key is in use`
   return { warning, joined: 0, idle: async () => {}, release: async () => {} }
-}
-
-function listen(path: string, clients: ControlServer): Promise<Server> {
-  return new Promise((resolve, reject) => {
-    const server = createServer({ allowHalfOpen: true }, socket => void clients.serve(socket))
-    server.once('error', reject)
-    server.listen(path, () => {
-      server.off('error', reject).on('error', () => {})
-      server.unref()
-      resolve(server)
-    })
-  })
 }
 
 /** Makes the link, in the place of a dead one if need be. */
@@ -198,20 +187,6 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** Claims to give back should the process end without releasing them. */
-const held = new Set<() => void>()
-
-let listensForExit = false
-
-function unpublishAtExit(unpublish: () => void): void {
-  held.add(unpublish)
-  if (listensForExit) return
-  listensForExit = true
-  process.on('exit', () => {
-    for (const each of held) each()
-  })
-}
-
 function createClaim(
   directory: string,
   name: string,
@@ -229,7 +204,7 @@ function createClaim(
       // Others have their sockets there.
     }
   }
-  unpublishAtExit(unpublish)
+  const keep = removeAtExit(unpublish)
   return {
     warning: undefined,
     get joined() {
@@ -237,12 +212,12 @@ function createClaim(
     },
     idle: () => clients.idle(),
     release() {
-      released ??= new Promise(resolve => {
-        held.delete(unpublish)
+      if (released === undefined) {
+        keep()
         unpublish()
-        server.close(() => resolve())
-        clients.close()
-      })
+        server.close()
+        released = clients.close()
+      }
       return released
     },
   }

@@ -1,11 +1,13 @@
 // The side of the control socket that joins a tunnel which another process runs.
-import { readdirSync } from 'node:fs'
+import { readdirSync, readlinkSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
+import { TunnelError } from '../../errors.js'
+import type { PingResult } from '../ping.js'
 import { findDirectories, here, keyName, type Surroundings } from './directory.js'
 import { Lease } from './lease.js'
-import { goneError, longestReply, type Request, readLine, readReply, writeLine } from './protocol.js'
+import { goneError, longestReply, type Question, type Request, readLine, readReply, writeLine } from './protocol.js'
 import { isComplete } from './relay.js'
 
 /** How long a running process may take to answer before it counts as stuck, ms. A dial takes as long as it takes. */
@@ -22,6 +24,8 @@ export interface TunnelStatus {
   /** Base64. */
   readonly publicKey: string
   readonly port: number
+  /** Whether `tunless down` ends it. */
+  readonly stoppable: boolean
   readonly peers: readonly {
     readonly publicKey: string
     readonly hasPresharedKey: boolean
@@ -33,6 +37,15 @@ export interface TunnelStatus {
     readonly txBytes: number
     readonly persistentKeepalive: number
   }[]
+}
+
+/** What ready() tells of the first peer that answered. */
+export interface ReadyPeer {
+  readonly name?: string
+  readonly publicKey: string
+  readonly endpoint?: string
+  /** ms. */
+  readonly rtt?: number
 }
 
 /** A tunnel of another process. It goes on at least until {@link JoinedTunnel.leave}. */
@@ -47,6 +60,13 @@ export interface JoinedTunnel {
    */
   dial(host: string, port: number, options?: { timeout?: number; signal?: AbortSignal }): Promise<Duplex>
   status(): Promise<Record<string, unknown>>
+  /** As Tunnel.ping(), Tunnel.lookup() and Tunnel.ready(); they reject as dial() does. */
+  ping(
+    host: string,
+    options?: { size?: number; timeout?: number; whole?: boolean; signal?: AbortSignal },
+  ): Promise<PingResult>
+  lookup(host: string, signal?: AbortSignal): Promise<string[]>
+  ready(options?: { timeout?: number; signal?: AbortSignal }): Promise<{ readonly peer?: ReadyPeer }>
   /** Ends the hold on the tunnel; connections that still run go on to their own end. */
   leave(): void
 }
@@ -60,11 +80,47 @@ export async function joinTunnel(
   surroundings: Surroundings = here,
 ): Promise<JoinedTunnel | undefined> {
   for (const directory of findDirectories(surroundings)) {
-    const path = join(directory, keyName(publicKey))
-    const joined = await joinAt(path)
+    const joined = await joinAt(join(directory, keyName(publicKey)))
     if (joined !== undefined) return joined
   }
   return undefined
+}
+
+/**
+ * Asks the process that runs a tunnel with this key to end; undefined if none does. Resolves once it asked for the end, with
+ * `ended` to wait for. Rejects with TUNNEL_NOT_STOPPED where that process does not do so for others or does not answer in `timeout`
+ * ms, or with CONTROL_DIRECTORY_UNSAFE.
+ */
+export async function stopTunnel(
+  publicKey: Uint8Array,
+  { timeout = answerTimeout, surroundings = here }: { timeout?: number; surroundings?: Surroundings } = {},
+): Promise<{ readonly pid: number; readonly ended: Promise<void> } | undefined> {
+  for (const directory of findDirectories(surroundings)) {
+    const path = join(directory, keyName(publicKey))
+    const late = AbortSignal.timeout(timeout)
+    try {
+      const { socket, reply } = await ask(path, { op: 'stop' }, late)
+      const ended = new Promise<void>(resolve => socket.once('close', () => resolve()))
+      socket.on('end', () => socket.destroy()).resume()
+      return { pid: Number(reply.pid), ended }
+    } catch (error) {
+      if (late.aborted) throw stuckError(path)
+      if ((error as NodeJS.ErrnoException).code !== 'TUNNEL_CLOSED') throw error
+    }
+  }
+  return undefined
+}
+
+function stuckError(path: string): TunnelError {
+  let holder = ''
+  try {
+    holder = readlinkSync(path)
+  } catch {
+    // It has ended just now.
+  }
+  const pid = /\.(\d+)-/.exec(holder)?.[1]
+  const remedy = pid === undefined ? 'try again' : `end it by \`kill -KILL ${pid}\``
+  return new TunnelError('TUNNEL_NOT_STOPPED', `process ${pid ?? 'of that key'} does not answer: ${remedy}`)
 }
 
 /** The tunnels that processes of this user run, this one's included. Those that do not answer are left out. */
@@ -89,7 +145,14 @@ async function statusAt(path: string): Promise<TunnelStatus | undefined> {
 }
 
 /** Undefined for the reply of a version that says less. */
-function readStatus({ pid, name, publicKey, port, peers }: Record<string, unknown>): TunnelStatus | undefined {
+function readStatus({
+  pid,
+  name,
+  publicKey,
+  port,
+  stoppable,
+  peers,
+}: Record<string, unknown>): TunnelStatus | undefined {
   if (typeof pid !== 'number' || typeof publicKey !== 'string' || typeof port !== 'number') return undefined
   if (!Array.isArray(peers)) return undefined
   return {
@@ -97,6 +160,7 @@ function readStatus({ pid, name, publicKey, port, peers }: Record<string, unknow
     ...(typeof name === 'string' && { name }),
     publicKey,
     port,
+    stoppable: stoppable === true,
     peers: peers.map(peer => ({
       publicKey: String(peer.publicKey),
       hasPresharedKey: peer.hasPresharedKey === true,
@@ -110,7 +174,8 @@ function readStatus({ pid, name, publicKey, port, peers }: Record<string, unknow
   }
 }
 
-async function joinAt(path: string): Promise<JoinedTunnel | undefined> {
+/** Joins at a control socket's path; undefined if nobody listens there. */
+export async function joinAt(path: string): Promise<JoinedTunnel | undefined> {
   let joined: Asked
   try {
     joined = await ask(path, { op: 'join' }, AbortSignal.timeout(answerTimeout))
@@ -123,6 +188,11 @@ async function joinAt(path: string): Promise<JoinedTunnel | undefined> {
   const closed = new Promise<void>(resolve => socket.once('close', () => resolve()))
   socket.unref()
   let dials = 0
+  const question = async (request: Question, signal?: AbortSignal) => {
+    const { reply, socket: asked } = await ask(path, request, signal)
+    asked.destroy()
+    return reply
+  }
   return {
     pid: Number(joined.reply.pid),
     closed,
@@ -145,6 +215,18 @@ async function joinAt(path: string): Promise<JoinedTunnel | undefined> {
       asked.destroy()
       const { ok: _, ...status } = reply
       return status
+    },
+    ping: async (host, { signal, ...options } = {}) => {
+      const { rtt, ttl, address } = await question({ op: 'ping', host, ...options }, signal)
+      return { rtt: Number(rtt), ttl: Number(ttl), address: String(address) }
+    },
+    lookup: async (host, signal) => {
+      const { addresses } = await question({ op: 'lookup', host }, signal)
+      return (addresses as unknown[]).map(String)
+    },
+    ready: async ({ timeout, signal } = {}) => {
+      const { peer } = await question({ op: 'ready', ...(timeout !== undefined && { timeout }) }, signal)
+      return peer === undefined ? {} : { peer: peer as ReadyPeer }
     },
     leave: () => lease.leave(),
   }

@@ -4,9 +4,8 @@ import { createHash } from 'node:crypto'
 import { lstatSync, mkdirSync, statSync } from 'node:fs'
 import { isAbsolute, join } from 'node:path'
 import { TunnelError } from '../../errors.js'
+import { longestSocketPath } from '../unix-socket.js'
 
-/** Bytes of a socket's path that the kernel takes: sun_path without its NUL (unix(7): 108, elsewhere 104). */
-const longestPath = process.platform === 'linux' ? 107 : 103
 /** `HASH.PID-NONCE`, the longest name in the directory that is bound: 16 + 1 + 10 + 1 + 8. */
 const longestName = 36
 
@@ -36,7 +35,7 @@ export function directoryCandidates({ env, uid }: Surroundings): string[] {
 }
 
 function isShort(path: string): boolean {
-  return Buffer.byteLength(path) + 1 + longestName <= longestPath
+  return Buffer.byteLength(path) + 1 + longestName <= longestSocketPath
 }
 
 /** The candidates that exist and are safe. Throws CONTROL_DIRECTORY_UNSAFE where the first that exists is not. */

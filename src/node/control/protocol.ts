@@ -5,7 +5,12 @@ import { errorCodes, TunnelError, type TunnelErrorCode } from '../../errors.js'
 
 export type Request =
   /** Stays open: a lease, see lease.ts. The reply has its name as `lease`. */
-  { readonly op: 'join' } | { readonly op: 'status' } | DialRequest
+  { readonly op: 'join' } | { readonly op: 'status' } | StopRequest | DialRequest | Question
+
+/** Ends the tunnel and its process. After the reply the connection stays open until that process has ended. */
+export interface StopRequest {
+  readonly op: 'stop'
+}
 
 export interface DialRequest {
   readonly op: 'dial'
@@ -17,6 +22,19 @@ export interface DialRequest {
   readonly lease?: string
   readonly dial?: number
 }
+
+/** What the tunnel is asked beside dials: answered once, in one line. */
+export type Question =
+  | {
+      readonly op: 'ping'
+      readonly host: string
+      /** Bytes of payload, and ms. */
+      readonly size?: number
+      readonly timeout?: number
+      readonly whole?: boolean
+    }
+  | { readonly op: 'lookup'; readonly host: string }
+  | { readonly op: 'ready'; readonly timeout?: number }
 
 /** `code` is a TunnelError's or a socket's (ECONNREFUSED …). */
 export type Reply =
@@ -36,10 +54,13 @@ export function parseRequest(line: string): Request | undefined {
   const fields = parseObject(line)
   if (fields === undefined) return undefined
   const { op, host, port, timeout, lease, dial } = fields
-  if (op === 'join' || op === 'status') return { op }
-  if (op !== 'dial' || typeof host !== 'string' || host === '' || host.length > 255) return undefined
-  if (typeof port !== 'number' || !Number.isInteger(port) || port < 1 || port > 65535) return undefined
+  if (op === 'join' || op === 'status' || op === 'stop') return { op }
   if (timeout !== undefined && !(typeof timeout === 'number' && timeout >= 0 && timeout < 2 ** 31)) return undefined
+  if (op === 'ready') return { op, ...(timeout !== undefined && { timeout }) }
+  if (typeof host !== 'string' || host === '' || host.length > 255) return undefined
+  if (op === 'lookup') return { op, host }
+  if (op === 'ping') return parsePing(host, timeout, fields)
+  if (op !== 'dial' || typeof port !== 'number' || !Number.isInteger(port) || port < 1 || port > 65535) return undefined
   return {
     op,
     host,
@@ -47,6 +68,19 @@ export function parseRequest(line: string): Request | undefined {
     ...(timeout !== undefined && { timeout }),
     ...(typeof lease === 'string' && Number.isSafeInteger(dial) && { lease, dial: dial as number }),
   }
+}
+
+function parsePing(host: string, timeout: number | undefined, { size, whole }: Record<string, unknown>) {
+  if (size !== undefined && !(typeof size === 'number' && Number.isInteger(size) && size >= 0 && size <= 65507)) {
+    return undefined
+  }
+  return {
+    op: 'ping',
+    host,
+    ...(size !== undefined && { size }),
+    ...(timeout !== undefined && { timeout }),
+    ...(whole === true && { whole }),
+  } as const
 }
 
 /** Returns the fields of an accepting reply; throws what a refusing one says. */

@@ -1,8 +1,18 @@
 // The side of the control socket that runs the tunnel: answers requests and carries the connections of those who joined.
 import { randomBytes } from 'node:crypto'
+import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { Lease } from './lease.js'
-import { type DialRequest, longestRequest, parseRequest, type Reply, readLine, refusal, writeLine } from './protocol.js'
+import {
+  type DialRequest,
+  longestRequest,
+  parseRequest,
+  type Question,
+  type Reply,
+  readLine,
+  refusal,
+  writeLine,
+} from './protocol.js'
 import { breakOff, relay } from './relay.js'
 
 export interface ControlDialOptions {
@@ -17,7 +27,11 @@ export interface ControlHandlers {
   /** Resolves with the connected stream; rejects with an error whose `code` and `message` the client gets. */
   dial(host: string, port: number, options: ControlDialOptions): Promise<Duplex>
   /** Plain data for `status`. */
-  status(): Record<string, unknown>
+  status(): Record<string, unknown> | Promise<Record<string, unknown>>
+  /** Plain data; rejects as dial does. Without it such questions are refused. */
+  answer?(question: Question, signal: AbortSignal): Promise<Record<string, unknown>>
+  /** Ends the tunnel and its process; false, and nothing happens, where that is not for others to do. */
+  stop?(): boolean
 }
 
 export interface ControlLimits {
@@ -55,9 +69,11 @@ export class ControlServer {
     while (this.#joined > 0) await new Promise<void>(resolve => this.#waiting.add(resolve))
   }
 
-  /** Breaks off every client. */
-  close(): void {
-    for (const client of this.#clients) client.destroy()
+  /** Breaks off every client, and resolves when they are closed. Who asked to stop the process stays: its end is the answer. */
+  async close(): Promise<void> {
+    const clients = [...this.#clients]
+    for (const client of clients) client.destroy()
+    await Promise.all(clients.map(closed))
   }
 
   /** Serves one client until it is gone. The stream must keep its writable side open after a read end (`allowHalfOpen`). */
@@ -81,12 +97,42 @@ export class ControlServer {
         message: 'not a request of this protocol; is the other side another version of tunless?',
       })
     } else if (request.op === 'status') {
-      finish(stream, { ...this.#handlers.status(), ok: true, pid: process.pid })
+      finish(stream, { ...(await this.#handlers.status()), ok: true, pid: process.pid })
+    } else if (request.op === 'stop') {
+      this.#stop(stream)
     } else if (request.op === 'join') {
       await this.#hold(() => this.#keep(stream))
-    } else {
+    } else if (request.op === 'dial') {
       await this.#hold(() => this.#dial(stream, request))
+    } else {
+      await this.#hold(() => this.#answerQuestion(stream, request))
     }
+  }
+
+  async #answerQuestion(stream: Duplex, question: Question): Promise<void> {
+    const gone = new AbortController()
+    const abort = () => gone.abort(new Error('who asked is gone'))
+    const look = () => stream.read(0)
+    stream.on('readable', look).on('end', abort).on('close', abort)
+    try {
+      if (this.#handlers.answer === undefined) {
+        throw Object.assign(new Error('this tunnel takes dials alone'), { code: 'USAGE' })
+      }
+      finish(stream, { ...(await this.#handlers.answer(question, gone.signal)), ok: true })
+    } catch (error) {
+      finish(stream, refusal(error))
+    }
+  }
+
+  #stop(stream: Duplex): void {
+    if (this.#handlers.stop?.() !== true) {
+      const message = `process ${process.pid} runs it as a part of something else: end that`
+      finish(stream, { ok: false, code: 'TUNNEL_NOT_STOPPED', message })
+      return
+    }
+    this.#clients.delete(stream)
+    writeLine(stream, { ok: true, pid: process.pid })
+    ;(stream as Partial<Socket>).unref?.()
   }
 
   async #hold(serve: () => Promise<void>): Promise<void> {
@@ -180,7 +226,7 @@ function finish(stream: Duplex, reply: Reply): void {
 
 function closed(stream: Duplex): Promise<void> {
   return new Promise(resolve => {
-    if (stream.destroyed) resolve()
+    if (stream.closed) resolve()
     else stream.once('close', () => resolve())
   })
 }

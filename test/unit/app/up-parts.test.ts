@@ -43,7 +43,7 @@ describe('the ready file', () => {
     publicKey: 'k',
     addresses: ['10.7.0.2'],
     port: 5,
-    listeners: [{ type: 'socks5', host: '127.0.0.1', port: 1080 }],
+    listeners: [{ type: 'proxy', host: '127.0.0.1', port: 1080 }],
   }
 
   it('is there whole, and nothing beside it', () => {

@@ -26,6 +26,18 @@ describe('waiting for a handshake', () => {
     expect(await waiting).toBe('ready')
   })
 
+  it('is counted in seconds on a terminal, and the line goes away', async () => {
+    const { log } = listen()
+    const shown: (string | undefined)[] = []
+    const waiting = tellWhileWaiting(new Promise(resolve => setTimeout(resolve, 2500)), tunnel, {
+      ...log,
+      status: text => void shown.push(text),
+    })
+    await vi.advanceTimersByTimeAsync(2500)
+    await waiting
+    expect(shown).toEqual(['calling web1 at 192.0.2.1:51820 … 1 s', 'calling web1 at 192.0.2.1:51820 … 2 s', undefined])
+  })
+
   it('that is soon over, or fails, says nothing', async () => {
     const { lines, log } = listen()
     expect(await tellWhileWaiting(Promise.resolve(1), tunnel, log)).toBe(1)

@@ -1,13 +1,6 @@
 import { InvalidArgumentError } from 'commander'
 import { describe, expect, it } from 'vitest'
-import {
-  collectForward,
-  readDuration,
-  readEndpoint,
-  readHost,
-  readListen,
-  readTargetPort,
-} from '../../../src/cli/arguments.js'
+import { readDuration, readEndpoint, readHost, readTargetPort } from '../../../src/cli/arguments.js'
 
 describe('a duration', () => {
   it.each([
@@ -30,68 +23,6 @@ describe('a duration', () => {
       expect(() => readDuration(text)).toThrow(InvalidArgumentError)
     },
   )
-})
-
-describe('-D', () => {
-  it.each([
-    ['1080', { host: '127.0.0.1', port: 1080 }],
-    ['0', { host: '127.0.0.1', port: 0 }],
-    ['127.0.0.2:1080', { host: '127.0.0.2', port: 1080 }],
-    ['localhost:1080', { host: 'localhost', port: 1080 }],
-    ['[::1]:1080', { host: '::1', port: 1080 }],
-    ['*:1080', { host: '::', port: 1080 }],
-    [':1080', { host: '::', port: 1080 }],
-  ])('%s listens on %j', (text, expected) => {
-    expect(readListen(text)).toEqual(expected)
-  })
-
-  it.each([
-    '',
-    'x',
-    '65536',
-    '-1',
-    '1080:127.0.0.1:1',
-    '::1:1080',
-    '[::1]',
-    '[::1]1080',
-    'a b:1',
-    '127.0.0.1:',
-    '1080x',
-  ])('refuses %j', text => {
-    expect(() => readListen(text)).toThrow(InvalidArgumentError)
-  })
-})
-
-describe('-L', () => {
-  it.each([
-    ['5432:db.internal:5432', { host: '127.0.0.1', port: 5432, target: { host: 'db.internal', port: 5432 } }],
-    ['0:10.7.0.3:80', { host: '127.0.0.1', port: 0, target: { host: '10.7.0.3', port: 80 } }],
-    ['0.0.0.0:80:web1:8080', { host: '0.0.0.0', port: 80, target: { host: 'web1', port: 8080 } }],
-    ['*:80:web1:8080', { host: '::', port: 80, target: { host: 'web1', port: 8080 } }],
-    ['[::1]:80:[fd00::3]:8080', { host: '::1', port: 80, target: { host: 'fd00::3', port: 8080 } }],
-    ['80:[fd00::3]:8080', { host: '127.0.0.1', port: 80, target: { host: 'fd00::3', port: 8080 } }],
-  ])('%s leads to %j', (text, expected) => {
-    expect(collectForward(text)).toEqual([expected])
-  })
-
-  it('adds up', () => {
-    expect(collectForward('2:b:2', collectForward('1:a:1')).map(forward => forward.port)).toEqual([1, 2])
-  })
-
-  it.each([
-    '',
-    '80',
-    '80:web1',
-    '80:web1:0',
-    '80:web1:65536',
-    '80::80',
-    '1:2:3:4:5',
-    '80:fd00::3:80',
-    '80:we b:80',
-    '80:web1:80\n',
-  ])('refuses %j', text => {
-    expect(() => collectForward(text)).toThrow(InvalidArgumentError)
-  })
 })
 
 describe('a target', () => {

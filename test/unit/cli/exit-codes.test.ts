@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { exitCodeOf } from '../../../src/cli/exit-codes.js'
+import { exitCodeOf, runExitCodeOf } from '../../../src/cli/exit-codes.js'
 import { errorCodes, TunnelError, type TunnelErrorCode } from '../../../src/errors.js'
 
 it('is 2 for the command line and the configuration, and 1 for everything else', () => {
@@ -15,4 +15,8 @@ it('is 2 for the command line and the configuration, and 1 for everything else',
   ])
   expect(exitCodeOf(new Error('any other'))).toBe(1)
   expect(exitCodeOf(undefined)).toBe(1)
+})
+
+it('is 125 for all that is not its command’s, where run is', () => {
+  expect(runExitCodeOf()).toBe(125)
 })

@@ -2,12 +2,16 @@ import { CommanderError } from 'commander'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { createProgram } from '../../../src/cli/main.js'
 
-const up = vi.hoisted(() => vi.fn(async () => {}))
+const up = vi.hoisted(() => vi.fn(async () => 0))
+const down = vi.hoisted(() => vi.fn(async () => {}))
 const nc = vi.hoisted(() => vi.fn(async () => 0))
 const bench = vi.hoisted(() => vi.fn(async () => true))
 vi.mock('../../../src/app/bench.js', () => ({ bench }))
 vi.mock('../../../src/app/up.js', () => ({ up }))
+const runCommand = vi.hoisted(() => vi.fn(async () => 0))
 vi.mock('../../../src/app/nc.js', () => ({ nc }))
+vi.mock('../../../src/app/down.js', () => ({ down }))
+vi.mock('../../../src/app/run.js', () => ({ run: runCommand }))
 
 /** Runs a command line; returns its exit code and what commander said on stderr. */
 async function run(...argv: string[]): Promise<{ code: number | undefined; said: string; printed: string }> {
@@ -40,13 +44,42 @@ beforeEach(() => {
   up.mockClear()
   nc.mockClear()
   bench.mockClear()
+  down.mockClear()
+  runCommand.mockClear()
 })
 
 describe('tunless up', () => {
   it('takes what it is given', async () => {
     const { code } = await run(
-      ...['up', '-c', 'a.conf', '-D', '1080', '-L', '1:a:2', '-L', '[::1]:3:b:4', '-6', '-q', '--timeout', '500ms'],
-      ...['--ready-file', 'ready.json', '--private-key-file', 'key', '--congestion', 'cubic'],
+      ...[
+        'up',
+        '-c',
+        'a.conf',
+        '-D',
+        '1080',
+        '-D',
+        'unix:/run/p',
+        '-L',
+        '1:a:2',
+        '-L',
+        '[::1]:3:b:4',
+        '-6',
+        '-q',
+        '--timeout',
+        '500ms',
+      ],
+      ...[
+        '-R',
+        '5:c:6',
+        '--auth-file',
+        'users',
+        '--ready-file',
+        'ready.json',
+        '--private-key-file',
+        'key',
+        '--congestion',
+        'cubic',
+      ],
     )
     expect(code).toBe(0)
     expect(up).toHaveBeenCalledExactlyOnceWith({
@@ -56,18 +89,26 @@ describe('tunless up', () => {
       congestion: 'cubic',
       timeout: 500,
       level: 'quiet',
-      socks: { host: '127.0.0.1', port: 1080 },
+      proxies: [{ host: '127.0.0.1', port: 1080 }, { path: '/run/p' }],
       forwards: [
-        { host: '127.0.0.1', port: 1, target: { host: 'a', port: 2 } },
-        { host: '::1', port: 3, target: { host: 'b', port: 4 } },
+        { at: { host: '127.0.0.1', port: 1 }, target: { host: 'a', port: 2 } },
+        { at: { host: '::1', port: 3 }, target: { host: 'b', port: 4 } },
       ],
+      reverses: [{ at: { port: 5 }, target: { host: 'c', port: 6 } }],
+      authFile: 'users',
       readyFile: 'ready.json',
     })
   })
 
   it('waits 20 s and takes what is there by default', async () => {
     await run('up')
-    expect(up).toHaveBeenCalledExactlyOnceWith({ timeout: 20_000, level: 'normal', forwards: [] })
+    expect(up).toHaveBeenCalledExactlyOnceWith({
+      timeout: 20_000,
+      level: 'normal',
+      proxies: [],
+      forwards: [],
+      reverses: [],
+    })
   })
 
   it.each([
@@ -89,6 +130,20 @@ describe('tunless up', () => {
     expect(said).toMatch(/^tunless: /)
     expect(said).toMatch(/^tunless: see tunless( up)? --help$/m)
     expect(up).not.toHaveBeenCalled()
+  })
+})
+
+describe('tunless up --detach and down', () => {
+  it('go by what they are given', async () => {
+    up.mockResolvedValueOnce(1)
+    expect((await run('up', '--detach', '--pid-file', 'a.pid')).code).toBe(1)
+    expect(up).toHaveBeenCalledExactlyOnceWith(expect.objectContaining({ detach: true, pidFile: 'a.pid' }))
+    expect((await run('down', '-c', 'a.conf', '--timeout', '2m', '-q')).code).toBe(0)
+    expect((await run('down')).code).toBe(0)
+    expect(down.mock.calls).toEqual([
+      [{ file: 'a.conf', timeout: 120_000, level: 'quiet' }],
+      [{ timeout: 10_000, level: 'normal' }],
+    ])
   })
 })
 
@@ -153,6 +208,64 @@ describe('tunless bench', () => {
     expect(code).toBe(2)
     expect(said).toMatch(message)
     expect(bench).not.toHaveBeenCalled()
+  })
+})
+
+describe('tunless run', () => {
+  it('ends its options at the command, whose own are not ours', async () => {
+    runCommand.mockResolvedValueOnce(42)
+    const { code } = await run(
+      ...[
+        'run',
+        '-c',
+        'a.conf',
+        '--wait',
+        'web1:22',
+        '--wait',
+        '[fd00::1]:80',
+        '--direct',
+        '.example.com',
+        '--direct',
+        '*',
+      ],
+      ...['--no-proxy-auth', '-L', '1:a:2', 'rsync', '-a', '--wait', 'x', '-c', 'b.conf'],
+    )
+    expect(code).toBe(42)
+    expect(runCommand).toHaveBeenCalledExactlyOnceWith({
+      file: 'a.conf',
+      timeout: 20_000,
+      level: 'normal',
+      proxies: [],
+      forwards: [{ at: { host: '127.0.0.1', port: 1 }, target: { host: 'a', port: 2 } }],
+      reverses: [],
+      wait: [
+        { host: 'web1', port: 22 },
+        { host: 'fd00::1', port: 80 },
+      ],
+      direct: ['.example.com', '*'],
+      proxyAuth: false,
+      command: ['rsync', '-a', '--wait', 'x', '-c', 'b.conf'],
+    })
+  })
+
+  it('takes a command after --', async () => {
+    await run('run', '--', 'printenv', '--', '-q')
+    expect(runCommand).toHaveBeenCalledExactlyOnceWith(
+      expect.objectContaining({ wait: [], direct: [], proxyAuth: true, command: ['printenv', '--', '-q'] }),
+    )
+  })
+
+  it.each([
+    [['run'], /missing required argument 'command'/],
+    [['run', '--wait', 'web1', 'true'], /write HOST:PORT/],
+    [['run', '--wait', 'web1:0', 'true'], /'0' is not a port/],
+    [['run', '--wait', 'web1:70000', 'true'], /'70000' is not a port/],
+    [['run', '--rsync', 'true'], /unknown option '--rsync'/],
+  ])('refuses %j', async (argv, message) => {
+    const { code, said } = await run(...argv)
+    expect(code).toBe(2)
+    expect(said).toMatch(message)
+    expect(runCommand).not.toHaveBeenCalled()
   })
 })
 

@@ -55,7 +55,7 @@ for (const seed of seeds)
       const pd = dl.popDue.bind(dl)
       dl.popDue = (now: number) => {
         if (++pops > 5000) throw new Error('popDue loops')
-        return pd(now)
+        return pd.call(dl, now)
       }
       const ht = h.host.handleTimeout.bind(h.host)
       h.host.handleTimeout = (now: number, wall: number) => {

@@ -99,7 +99,7 @@ describe('time', () => {
     Object.assign(deadlines, {
       popDue: (now: number) => {
         if (++pops > 1000) throw new Error('handleTimeout does not end')
-        return popDue(now)
+        return popDue.call(deadlines, now)
       },
     })
     s.stack.listen({ port: 80 }, connection => {

@@ -37,6 +37,47 @@ async function leaveDeadClaim(around: Surroundings, pid = 4_000_000): Promise<st
 }
 
 describe('a claimed key', () => {
+  it('answers questions, as long as who asked stays', async () => {
+    const around = surroundings()
+    let gone: AbortSignal | undefined
+    await claim(around, {
+      ...handlers(),
+      answer: async (question, signal) => {
+        gone = signal
+        if (question.op === 'lookup') return { addresses: ['10.7.0.1', 'fd07::1'] }
+        if (question.op === 'ready') return { peer: { name: 'web1', publicKey: 'a key', rtt: question.timeout } }
+        if (question.host === 'silent') return new Promise(() => {})
+        if (question.host === 'away') throw Object.assign(new Error('ping EHOSTUNREACH'), { code: 'EHOSTUNREACH' })
+        return { rtt: question.size, ttl: question.whole ? 1 : 64, address: question.host }
+      },
+    })
+    const joined = (await joinTunnel(publicKey, around))!
+    expect(await joined.lookup('web1')).toEqual(['10.7.0.1', 'fd07::1'])
+    expect(await joined.ready({ timeout: 7 })).toEqual({ peer: { name: 'web1', publicKey: 'a key', rtt: 7 } })
+    expect(await joined.ping('10.7.0.1', { size: 56, timeout: 1000 })).toEqual({
+      rtt: 56,
+      ttl: 64,
+      address: '10.7.0.1',
+    })
+    expect(await joined.ping('10.7.0.1', { size: 9, whole: true })).toMatchObject({ rtt: 9, ttl: 1 })
+    await expect(joined.ping('away')).rejects.toMatchObject({ code: 'EHOSTUNREACH' })
+    for (const size of [-1, 1.5, 65_508]) {
+      await expect(joined.ping('10.7.0.1', { size })).rejects.toMatchObject({ code: 'USAGE' })
+    }
+    const signal = AbortSignal.timeout(50)
+    await expect(joined.ping('silent', { signal })).rejects.toMatchObject({ name: 'TimeoutError' })
+    await expect.poll(() => gone?.aborted).toBe(true)
+    joined.leave()
+  })
+
+  it('refuses questions where its owner takes dials alone', async () => {
+    const around = surroundings()
+    await claim(around)
+    const joined = (await joinTunnel(publicKey, around))!
+    await expect(joined.lookup('web1')).rejects.toMatchObject({ code: 'USAGE' })
+    joined.leave()
+  })
+
   it('can be joined: dials, their errors and status go through', async () => {
     const around = surroundings()
     await claim(around, {

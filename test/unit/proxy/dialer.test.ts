@@ -20,6 +20,8 @@ describe('the failure of a dial', () => {
     ],
     ['an unknown name', socketError('ENOTFOUND', new TunnelError('UNKNOWN_HOST', '')), 'unknown-host'],
     ['a name the host does not know', socketError('ENOTFOUND'), 'unknown-host'],
+    ['DNS that gives no answer', socketError('EAI_AGAIN', new TunnelError('DNS_UNAVAILABLE', '')), 'unresolved'],
+    ["the host's DNS that gives none", socketError('EAI_AGAIN'), 'unresolved'],
     ['ICMP host unreachable', socketError('EHOSTUNREACH'), 'unreachable'],
     ['ICMP network unreachable', socketError('ENETUNREACH'), 'unreachable'],
     ['a RST', socketError('ECONNREFUSED'), 'refused'],

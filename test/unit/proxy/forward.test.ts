@@ -3,15 +3,15 @@ import { once } from 'node:events'
 import { afterEach, describe, expect, it } from 'vitest'
 import type { ConnectionRecord } from '../../../src/proxy/client.js'
 import { type ForwardOptions, startForward } from '../../../src/proxy/forward.js'
+import type { LocalAddress } from '../../../src/proxy/listener.js'
 import { cleanUp, connectTo, ending, later, loopbackDialer, readAll, startTarget, until } from '../../support/proxy.js'
 
 afterEach(cleanUp)
 
-async function start(port: number, options: Partial<ForwardOptions> = {}) {
+async function start(port: number, options: Partial<ForwardOptions<LocalAddress>> = {}) {
   const records: ConnectionRecord[] = []
   const forward = await startForward({
-    host: '127.0.0.1',
-    port: 0,
+    at: { host: '127.0.0.1', port: 0 },
     target: { host: 'db', port },
     dial: loopbackDialer(),
     onConnection: record => records.push(record),
@@ -101,7 +101,7 @@ describe('a forward', () => {
     ['an address of another host', 'is not an address of this host', () => ({ host: '192.0.2.1', port: 0 })],
   ])('on %s fails with a remedy', async (_, why, where) => {
     const target = await startTarget()
-    const failed = start(1, where(target.port))
+    const failed = start(1, { at: where(target.port) })
     await expect(failed).rejects.toMatchObject({ code: 'LISTEN_FAILED' })
     await expect(failed).rejects.toThrow(why)
   })

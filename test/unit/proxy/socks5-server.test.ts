@@ -5,7 +5,8 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { TunnelError } from '../../../src/errors.js'
 import type { ConnectionRecord } from '../../../src/proxy/client.js'
 import type { Dialer } from '../../../src/proxy/dialer.js'
-import { type Socks5Options, type Socks5Server, startSocks5 } from '../../../src/proxy/socks5-server.js'
+import type { LocalAddress } from '../../../src/proxy/listener.js'
+import { type ProxyOptions, type ProxyServer, startProxy } from '../../../src/proxy/proxy.js'
 import {
   cleanUp,
   connectRequest,
@@ -26,11 +27,12 @@ const MiB = 1024 * 1024
 
 afterEach(cleanUp)
 
-async function start(options: Partial<Socks5Options> = {}): Promise<Socks5Server & { records: ConnectionRecord[] }> {
+async function start(
+  options: Partial<ProxyOptions<LocalAddress>> = {},
+): Promise<ProxyServer<LocalAddress> & { records: ConnectionRecord[] }> {
   const records: ConnectionRecord[] = []
-  const server = await startSocks5({
-    host: '127.0.0.1',
-    port: 0,
+  const server = await startProxy({
+    at: { host: '127.0.0.1', port: 0 },
     dial: loopbackDialer(),
     onConnection: record => records.push(record),
     ...options,
@@ -285,7 +287,7 @@ describe('a client', () => {
 
   it('that speaks something else is closed without a word, and counted', async () => {
     const server = await start()
-    for (const garbage of [Buffer.from('GET / HTTP/1.1\r\n\r\n'), Buffer.alloc(MiB, 0xee), Uint8Array.of(4, 1)]) {
+    for (const garbage of [Buffer.from('\r\n\r\n'), Buffer.alloc(MiB, 0xee), Uint8Array.of(4, 1)]) {
       const client = await connectTo(server.address.port)
       client.write(garbage)
       client.resume()
@@ -374,7 +376,7 @@ describe('a client', () => {
 describe('the server', () => {
   it('on a port that is taken says which, and what to do', async () => {
     const first = await start()
-    const failed = startSocks5({ ...first.address, dial: loopbackDialer() })
+    const failed = startProxy({ at: first.address, dial: loopbackDialer() })
     await expect(failed).rejects.toMatchObject({
       name: 'TunnelError',
       code: 'LISTEN_FAILED',
@@ -387,10 +389,10 @@ describe('the server', () => {
 
   it('stays on this host', async () => {
     for (const host of ['0.0.0.0', '::', '192.0.2.1', 'example.com', '127.0.0.1.example.com']) {
-      const failed = startSocks5({ host, port: 0, dial: loopbackDialer() })
+      const failed = startProxy({ at: { host, port: 0 }, dial: loopbackDialer() })
       await expect(failed).rejects.toMatchObject({ code: 'PROXY_NOT_LOOPBACK' })
     }
-    expect((await start({ host: 'localhost' })).address.host).toMatch(/^(127\.0\.0\.1|::1)$/)
+    expect((await start({ at: { host: 'localhost', port: 0 } })).address.host).toMatch(/^(127\.0\.0\.1|::1)$/)
   })
 
   it('cuts its clients and its dials when it closes', async () => {

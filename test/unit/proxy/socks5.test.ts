@@ -89,7 +89,6 @@ describe('a negotiation', () => {
     ['HTTP', bytes('GET / HTTP/1.1\r\n'), 'version', ''],
     ['another version in the request', bytes(hello, [4, 1, 0, 1]), 'version', accepted],
     ['BIND', bytes(hello, [5, 2, 0, 1, 0, 0, 0, 0, 0, 0]), 'command', refusal(7)],
-    ['UDP ASSOCIATE', bytes(hello, [5, 3, 0, 1, 0, 0, 0, 0, 0, 0]), 'command', refusal(7)],
     ['a command that does not exist', bytes(hello, [5, 9, 0, 1]), 'command', refusal(7)],
     ['an address type that does not exist', bytes(hello, [5, 1, 0, 2]), 'address-type', refusal(8)],
     ['an empty name', request(3, 0, port22), 'target', refusal(4)],

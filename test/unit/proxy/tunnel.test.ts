@@ -5,7 +5,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { TunnelServer } from '../../../src/node/server.js'
 import { TunnelSocket } from '../../../src/node/socket.js'
 import { createDialer } from '../../../src/proxy/dialer.js'
-import { type Socks5Server, startSocks5 } from '../../../src/proxy/socks5-server.js'
+import type { LocalAddress } from '../../../src/proxy/listener.js'
+import { type ProxyServer, startProxy } from '../../../src/proxy/proxy.js'
 import {
   cleanUp,
   connectTo,
@@ -21,7 +22,7 @@ import { createFakeNetwork, type FakeNetwork } from '../../support/sockets.js'
 
 let network: FakeNetwork
 let tunnelServer: TunnelServer
-let socks: Socks5Server
+let socks: ProxyServer<LocalAddress>
 const accepted: TunnelSocket[] = []
 
 beforeEach(async () => {
@@ -32,7 +33,7 @@ beforeEach(async () => {
     accepted.push(socket)
   }).listen(22)
   const dial = createDialer(options => new TunnelSocket(network.client, options).connect({ ...options, timeout: 20 }))
-  socks = await startSocks5({ host: '127.0.0.1', port: 0, dial })
+  socks = await startProxy({ at: { host: '127.0.0.1', port: 0 }, dial })
   later(() => socks.close())
 })
 

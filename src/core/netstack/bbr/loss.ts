@@ -17,7 +17,9 @@ export function handleLostSegment(s: BbrState, segment: LostSegment, now: number
     saveUponLoss(s)
   }
   s.lossInRound = true
-  s.lossWithRise ||= hasRttRisen(s)
+  // What left before cruising was part of a queue that we made and drained.
+  const isCurrent = segment.priorDelivered >= s.cruiseDelivered || s.parameters.rttRise === 0
+  s.lossWithRise ||= isCurrent && hasRttRisen(s)
   if (!s.isBwProbeSample || !isInflightTooHigh(s, segment.lostSince, segment.sentInFlight)) return
   // HandleInflightTooHigh()
   s.prevProbeTooHigh = true

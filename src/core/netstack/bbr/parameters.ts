@@ -73,6 +73,8 @@ export const probeRttDuration = 200
 export const extraAckedFilterLength = 10
 /** T_bbr, ms: so long and up to a second more; T_reno, round trips at most (5.3.3.8.2). */
 export const probeWait = 2000
+/** Before the first probe: Startup may have ended by a burst that something dropped, far below what the path gives. */
+export const firstProbeWait = 500
 export const probeWaitSpread = 1000
 export const renoRounds = 63
 /** The congestion window is worth so many turns of the event loop: one that is sent, one under way, one that is late. */

@@ -3,7 +3,7 @@
 import type { AckSample } from '../congestion.js'
 import { advanceMaxBw, resetFullBw } from './bandwidth.js'
 import { inflightWithHeadroom, isInflightTooHigh, resetCongestionSignals, resetShortTermModel } from './bounds.js'
-import { downPacingGain, probeWait, probeWaitSpread, renoRounds, upPacingGain } from './parameters.js'
+import { downPacingGain, firstProbeWait, probeWait, probeWaitSpread, renoRounds, upPacingGain } from './parameters.js'
 import { isQueueFrom, latestRtt } from './round-trip.js'
 import { inflightFor, startRound, targetInflight } from './rounds.js'
 import {
@@ -24,7 +24,7 @@ export function startDown(s: BbrState, now: number): void {
   s.probeUpAckedPerInc = Infinity
   // PickProbeWait(): flows that began together do not probe together.
   s.roundsSinceProbeUp = s.random() < 0.5 ? 0 : 1
-  s.bwProbeWait = probeWait + probeWaitSpread * s.random()
+  s.bwProbeWait = (s.hasProbed ? probeWait : firstProbeWait) + probeWaitSpread * s.random()
   s.cycleStamp = now
   s.ackPhase = acksProbeStopping
   startRound(s, s.delivered)
@@ -35,7 +35,7 @@ export function startDown(s: BbrState, now: number): void {
 export function startCruise(s: BbrState): void {
   s.state = probeBwCruise
   s.pacingGain = 1
-  // The queue until now was our own.
+  s.cruiseDelivered = s.delivered
   s.lossWithRise = false
 }
 
@@ -55,6 +55,7 @@ function startUp(s: BbrState): void {
   startRound(s, s.delivered)
   resetFullBw(s)
   s.fullBw = s.rate
+  s.hasProbed = true
   s.state = probeBwUp
   s.probeUpRtt = latestRtt(s)
   s.pacingGain = upPacingGain

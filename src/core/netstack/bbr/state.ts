@@ -108,6 +108,10 @@ export class BbrState {
   cycleStamp = 0
   bwProbeWait = 0
   drainStartRound = 0
+  /** It was in ProbeBW_UP once. */
+  hasProbed = false
+  /** C.delivered when it cruised last. */
+  cruiseDelivered = 0
 
   // Recovery.
   recovering = false

@@ -51,19 +51,18 @@ export function handleListen(
     counters.tcpBadFlags++
     return
   }
-  if (listener.halfOpen.size >= listener.backlog) {
-    counters.tcpBacklogFull++
-    return
-  }
   if (layer.flows.size >= limits.connections) {
     counters.tcpConnectionsFull++
+    return
+  }
+  if (!listener.hasRoom(path)) {
+    counters.tcpBacklogFull++
     return
   }
   const local = copyWords(ip.destination)
   const remote = copyWords(ip.source)
   const c = createConnection(layer, local, h.destinationPort, remote, h.sourcePort, path, ip.version)
-  c.listener = listener
-  listener.halfOpen.add(c)
+  listener.join(c)
   c.iss = identity.initialSequence(local, c.localPort, remote, c.remotePort, now)
   if (minSequence !== undefined && seqBefore(c.iss, minSequence)) c.iss = minSequence
   c.sndUna = c.iss

@@ -1,4 +1,5 @@
 // What is known of each segment in flight, in two flat arrays, and a pool of them for the next connection that sends.
+import type { PathShare } from '../shared-budget.js'
 
 /** The arrays of a scoreboard: a record's words and stamps lie side by side at its place. */
 export interface Lanes {
@@ -27,13 +28,14 @@ export const deliveredAtStamp = 2
 export const firstSentAtStamp = 3
 export const lostStamp = 4
 export const stampsPerRecord = 5
+const bytesPerRecord = 4 * wordsPerRecord + 8 * stampsPerRecord
 
 const smallest = 16
 /** Of the arrays kept for reuse: how many, and the largest. */
 const pooledLanes = 64
 const largestPooled = 1024
 
-export function createLanes(size: number): Lanes {
+function createLanes(size: number): Lanes {
   return { size, words: new Int32Array(size * wordsPerRecord), stamps: new Float64Array(size * stampsPerRecord) }
 }
 
@@ -47,15 +49,24 @@ export function copyRecord(from: Lanes, fromPlace: number, to: Lanes, toPlace: n
   }
 }
 
-/** Arrays for the next connection that sends. */
+/** Arrays for the next connection that sends. What is lent is counted: of small segments it is more than their bytes. */
 export class LanesPool {
   readonly #free: Lanes[] = []
 
-  take(): Lanes {
-    return this.#free.pop() ?? createLanes(smallest)
+  take(share: PathShare): Lanes {
+    const lanes = this.#free.pop() ?? createLanes(smallest)
+    share.take(lanes.size * bytesPerRecord)
+    return lanes
   }
 
-  give(lanes: Lanes): void {
+  /** Twice as large as `lanes`, which are still to be given back. */
+  larger(lanes: Lanes, share: PathShare): Lanes {
+    share.take(2 * lanes.size * bytesPerRecord)
+    return createLanes(2 * lanes.size)
+  }
+
+  give(lanes: Lanes, share: PathShare): void {
+    share.take(-lanes.size * bytesPerRecord)
     if (lanes.size <= largestPooled && this.#free.length < pooledLanes) this.#free.push(lanes)
   }
 }

@@ -1,8 +1,8 @@
 // Listeners by port and address, and the bound on connections that are half open.
 import { type AddressWords, sameWords } from '../../wire/ip.js'
 import type { TcpConnection, TcpEvents, TcpListener } from '../types.js'
-import { abort } from './close.js'
-import { stateClosed } from './states.js'
+import { abort, remove } from './close.js'
+import { stateClosed, stateSynReceived } from './states.js'
 import type { Tcb } from './tcb.js'
 
 export class Listener implements TcpListener {
@@ -11,6 +11,8 @@ export class Listener implements TcpListener {
   readonly address: AddressWords | undefined
   readonly backlog: number
   readonly halfOpen = new Set<Tcb>()
+  /** How many of them each path has. */
+  readonly #byPath = new Map<number, number>()
   readonly accept: (connection: TcpConnection) => TcpEvents
   /** Told of a half-open connection that came to nothing. */
   abandoned: ((c: Tcb) => void) | undefined
@@ -33,6 +35,44 @@ export class Listener implements TcpListener {
 
   close(): void {
     this.#table.close(this)
+  }
+
+  join(c: Tcb): void {
+    c.listener = this
+    this.halfOpen.add(c)
+    const { path } = c.sendShare
+    this.#byPath.set(path, (this.#byPath.get(path) ?? 0) + 1)
+  }
+
+  leave(c: Tcb): void {
+    c.listener = undefined
+    if (!this.halfOpen.delete(c)) return
+    const { path } = c.sendShare
+    const left = (this.#byPath.get(path) as number) - 1
+    if (left === 0) this.#byPath.delete(path)
+    else this.#byPath.set(path, left)
+  }
+
+  /**
+   * Whether there is room for one more of `path`. Where all is taken, the oldest of who has the most makes room for who would
+   * still have less: one peer that never answers does not keep the others out.
+   */
+  hasRoom(path: number): boolean {
+    if (this.halfOpen.size < this.backlog) return true
+    let most = path
+    let count = (this.#byPath.get(path) ?? 0) + 1
+    for (const [other, held] of this.#byPath) {
+      if (held <= count) continue
+      most = other
+      count = held
+    }
+    if (most === path) return false
+    for (const c of this.halfOpen) {
+      if (c.sendShare.path !== most || c.stateCode !== stateSynReceived) continue
+      remove(c, 'ETIMEDOUT')
+      return true
+    }
+    return false
   }
 }
 
@@ -88,8 +128,7 @@ export class ListenerTable {
   accept(c: Tcb): void {
     const listener = c.listener
     if (listener === undefined || c.stateCode === stateClosed) return
-    listener.halfOpen.delete(c)
-    c.listener = undefined
+    listener.leave(c)
     c.layer.context.counters.tcpAccepts++
     c.events = listener.accept(c as Tcb & TcpConnection)
   }
@@ -97,8 +136,7 @@ export class ListenerTable {
   /** `c` came to its end half open. */
   leave(c: Tcb): void {
     const { listener } = c
-    listener?.halfOpen.delete(c)
-    c.listener = undefined
+    listener?.leave(c)
     listener?.abandoned?.(c)
   }
 }

@@ -56,7 +56,11 @@ export class Reassembly {
     let from = payload
     if (before >= 0) {
       const beforeEnd = this.#word(before, endWord)
-      if (seqAtOrBefore(end, beforeEnd)) return 'duplicate'
+      if (seqAtOrBefore(end, beforeEnd)) {
+        // The DSACK is known by the block behind it, which must be this one (RFC 2883, 4).
+        this.#remember(sequence)
+        return 'duplicate'
+      }
       const overlap = seqDiff(beforeEnd, start)
       if (overlap > 0) {
         start = beforeEnd

@@ -6,10 +6,20 @@ export class RecordList {
   /** Places of the ends, −1 if the list is empty. */
   first = -1
   last = -1
+  /** Where {@link insert} put the last one, −1 if that is not here any more and nothing was before it. */
+  recent = -1
 
   clear(): void {
     this.first = -1
     this.last = -1
+    this.recent = -1
+  }
+
+  /** The records, linked as they are, stand at other places now. */
+  move(moved: (place: number) => number): void {
+    this.first = moved(this.first)
+    this.last = moved(this.last)
+    this.recent = moved(this.recent)
   }
 
   next(lanes: Lanes, place: number): number {
@@ -29,21 +39,28 @@ export class RecordList {
     else words[previous * wordsPerRecord + nextWord] = next
     if (next < 0) this.last = previous
     else words[next * wordsPerRecord + previousWord] = previous
+    if (place === this.recent) this.recent = previous
   }
 
-  /** Inserts by sequence. Most come last, and nearly all others near the front: a resent segment that was lost again. */
+  /**
+   * Inserts by sequence. Most come last. Others are resent segments that were lost again: the first is near the front, and
+   * those found lost with it follow it one by one.
+   */
   insert(lanes: Lanes, place: number): void {
     const { words } = lanes
     const sequence = words[place * wordsPerRecord + sequenceWord] as number
     let after = this.last
     if (after >= 0 && seqBefore(sequence, words[after * wordsPerRecord + sequenceWord] as number)) {
-      after = -1
-      for (let next = this.first; seqBefore(words[next * wordsPerRecord + sequenceWord] as number, sequence); ) {
+      after = this.recent
+      if (after >= 0 && !seqBefore(words[after * wordsPerRecord + sequenceWord] as number, sequence)) after = -1
+      let next = after < 0 ? this.first : (words[after * wordsPerRecord + nextWord] as number)
+      while (seqBefore(words[next * wordsPerRecord + sequenceWord] as number, sequence)) {
         after = next
         next = words[next * wordsPerRecord + nextWord] as number
       }
     }
     this.#insertAfter(lanes, after, place)
+    this.recent = place
   }
 
   #insertAfter(lanes: Lanes, previous: number, place: number): void {

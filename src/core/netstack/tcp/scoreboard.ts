@@ -1,10 +1,11 @@
 // What is in flight: one record a segment, in flat arrays that exist only while something is (RFC 6675's scoreboard, kept
 // incrementally). Records are numbered on and on; a number's place is its low bits. A record that is neither delivered nor
 // lost is in the list of those under way, by time sent; a lost one waits in the list of the lost, by sequence.
+
+import type { PathShare } from '../shared-budget.js'
 import { lostFlag, retransmittedFlag, sackedFlag, tally } from './ack-tally.js'
 import {
   copyRecord,
-  createLanes,
   deliveredAtStamp,
   flagsWord,
   inFlightWord,
@@ -34,13 +35,15 @@ export class Scoreboard {
   readonly underWay = new RecordList()
   readonly lost = new RecordList()
   readonly #pool: LanesPool
+  readonly #share: PathShare
   /** Sequence number after the last record. */
   #end = 0
   /** The highest sequence number delivered (RFC 8985's RACK.fack). */
   #fack = 0
 
-  constructor(pool: LanesPool) {
+  constructor(pool: LanesPool, share: PathShare) {
     this.#pool = pool
+    this.#share = share
   }
 
   /** Segments in flight. */
@@ -85,7 +88,7 @@ export class Scoreboard {
   /** A new segment of `length` sequence numbers left. */
   sent(sequence: number, length: number, now: number): void {
     if (this.lanes === undefined) {
-      this.lanes = this.#pool.take()
+      this.lanes = this.#pool.take(this.#share)
       this.#fack = sequence
     } else if (this.tail - this.head === this.lanes.size) this.#grow(this.lanes)
     const lanes = this.lanes as Lanes
@@ -123,8 +126,7 @@ export class Scoreboard {
     const lanes = this.lanes
     if (lanes === undefined) return
     while (this.head < this.tail && seqAtOrBefore(this.endOf(this.head), ack)) {
-      const at = (this.head & (lanes.size - 1)) * wordsPerRecord
-      if (((lanes.words[at + flagsWord] as number) & sackedFlag) !== 0) {
+      if (this.isSacked(this.head)) {
         this.sackedBytes -= this.lengthOf(this.head)
         this.sackedSegments--
       } else this.#deliver(lanes, this.head)
@@ -216,7 +218,7 @@ export class Scoreboard {
 
   /** Gives the arrays back; nothing is in flight. */
   release(): void {
-    if (this.lanes !== undefined) this.#pool.give(this.lanes)
+    if (this.lanes !== undefined) this.#pool.give(this.lanes, this.#share)
     this.lanes = undefined
     this.head = 0
     this.tail = 0
@@ -281,7 +283,7 @@ export class Scoreboard {
   }
 
   #grow(old: Lanes): void {
-    const lanes = createLanes(old.size * 2)
+    const lanes = this.#pool.larger(old, this.#share)
     const moved = (place: number) => (place < 0 ? -1 : this.at(place) & (lanes.size - 1))
     for (let record = this.head; record < this.tail; record++) {
       const place = record & (lanes.size - 1)
@@ -290,11 +292,9 @@ export class Scoreboard {
       lanes.words[at + nextWord] = moved(lanes.words[at + nextWord] as number)
       lanes.words[at + previousWord] = moved(lanes.words[at + previousWord] as number)
     }
-    for (const list of [this.underWay, this.lost]) {
-      list.first = moved(list.first)
-      list.last = moved(list.last)
-    }
-    this.#pool.give(old)
+    this.underWay.move(moved)
+    this.lost.move(moved)
+    this.#pool.give(old, this.#share)
     this.lanes = lanes
   }
 }

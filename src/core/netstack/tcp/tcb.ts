@@ -209,7 +209,7 @@ export abstract class Tcb implements Timed, PathWaiter {
     this.receiveShare = layer.receiveMemory.join(path)
     this.slotShare = layer.reassemblySlots.join(path)
     this.sendQueue = new SendQueue(layer.chunks, this.sendShare)
-    this.board = new Scoreboard(layer.lanes)
+    this.board = new Scoreboard(layer.lanes, this.sendShare)
     this.received = new ReceiveQueue(layer.context.memory, this.receiveShare)
     this.reassembly = new Reassembly(layer.context.memory, this.slotShare)
   }

@@ -1,7 +1,8 @@
 // What a connection sends when it is its turn: SYN, lost segments, new data as the windows and the rate allow, ACKs
 // (RFC 9293, 3.8.6; RFC 5681; RFC 6675's order).
 import { flagFin, flagPsh } from '../../wire/tcp.js'
-import { maxOverride, minOverride } from './constants.js'
+import { maxFlightSegments, maxOverride, minOverride } from './constants.js'
+import { lastToJoin } from './join-lost.js'
 import { earnCredit, mayLeave } from './pacing.js'
 import { hasRoom, spendPrr } from './prr.js'
 import { noteAppLimited, stampTransmission } from './rate-sample.js'
@@ -125,31 +126,35 @@ function retransmitLost(c: Tcb, now: number): number {
   return transmitDone
 }
 
-/** Sends a segment in flight once more. False if there is no slot. */
+/** Sends a segment in flight once more, with lost ones behind it that fit in the same packet. False if there is no slot. */
 export function resend(c: Tcb, record: number, now: number): boolean {
   const board = c.board
   const sequence = board.sequenceOf(record)
-  const end = board.endOf(record)
+  const last = lastToJoin(c, record)
+  const end = board.endOf(last)
+  const bytes = seqDiff(end, sequence)
   const hasFin = c.finSent && end === c.sndNxt
-  const length = seqDiff(end, sequence) - (hasFin ? 1 : 0)
-  const priorInFlight = c.inFlight
+  const length = bytes - (hasFin ? 1 : 0)
   if (!sendSegment(c, sequence, hasFin ? flagFin | flagPsh : flagPsh, seqDiff(sequence, c.sndUna), length, now)) {
     return false
   }
   budgetLeft--
-  board.resent(record, now)
+  for (let joined = record; joined <= last; joined++) {
+    const priorInFlight = c.inFlight
+    board.resent(joined, now)
+    stampTransmission(c, joined, priorInFlight, now)
+  }
   c.retransmits++
   c.layer.context.counters.tcpRetransmits++
-  noteSent(c, record, seqDiff(end, sequence), priorInFlight, now)
-  noteResent(c, sequence, seqDiff(end, sequence), now)
+  noteSent(c, bytes, now)
+  noteResent(c, sequence, bytes, now)
   if (record === board.head) startRetransmitTimer(c, now)
   return true
 }
 
-/** A segment of `bytes` left as `record`, for the first time or again. */
-function noteSent(c: Tcb, record: number, bytes: number, priorInFlight: number, now: number): void {
+/** `bytes` left in a segment, for the first time or again. */
+function noteSent(c: Tcb, bytes: number, now: number): void {
   c.lastSentAt = now
-  stampTransmission(c, record, priorInFlight, now)
   if (rate !== Infinity) c.sender.credit -= bytes
   if (c.recovery === recoveryFast) spendPrr(c, bytes)
   c.congestion?.onSent(bytes, c.inFlight, now)
@@ -169,7 +174,7 @@ function sendNew(c: Tcb, now: number): number {
   for (;;) {
     const outstanding = c.outstanding
     const unsent = c.unsent
-    if (unsent === 0 && !c.finQueued) return transmitDone
+    if ((unsent === 0 && !c.finQueued) || c.board.count >= maxFlightSegments) return transmitDone
     const room = c.sndWnd - outstanding
     let length = Math.min(unsent, c.segmentSize)
     if (length > room) {
@@ -205,7 +210,8 @@ export function sendData(c: Tcb, length: number, fin: boolean, now: number): boo
   c.board.sent(c.sndNxt, size, now)
   c.sndNxt = (c.sndNxt + size) | 0
   c.bytesSent += length
-  noteSent(c, c.board.tail - 1, size, priorInFlight, now)
+  stampTransmission(c, c.board.tail - 1, priorInFlight, now)
+  noteSent(c, size, now)
   if (fin) {
     c.finSent = true
     c.stateCode = c.stateCode === stateCloseWait ? stateLastAck : stateFinWait1
@@ -238,7 +244,7 @@ function sendLossProbe(c: Tcb, now: number): number {
     return transmitMore
   }
   const length = Math.min(c.finSent ? 0 : c.unsent, c.segmentSize)
-  const isNew = length > 0 && length <= c.sndWnd - c.outstanding
+  const isNew = length > 0 && length <= c.sndWnd - c.outstanding && c.board.count < maxFlightSegments
   if (isNew ? !sendData(c, length, false, now) : !resend(c, c.board.tail - 1, now)) {
     c.sender.lossProbeDue = true
     return transmitNoSlot

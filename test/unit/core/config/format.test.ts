@@ -32,7 +32,14 @@ const interfaceConfig = fc.record(
     listenPort: fc.nat(65535),
     mtu: fc.integer({ min: 1280, max: 65472 }),
     dns: fc.record(
-      { servers: fc.uniqueArray(unicast, { ...lists, selector: text }), search: fc.uniqueArray(name, lists) },
+      {
+        servers: fc.uniqueArray(unicast, { ...lists, selector: text }),
+        search: fc.uniqueArray(name, lists),
+        routes: fc.uniqueArray(fc.record({ suffix: name, servers: addresses }, optional), {
+          ...lists,
+          selector: route => route.suffix,
+        }),
+      },
       optional,
     ),
     name,
@@ -135,7 +142,7 @@ describe('formatConfig', () => {
       { ...good, interface: { ...good.interface, name: bad } },
       { ...good, interface: { ...good.interface, tags: [`tag:${bad}`] } },
       { ...good, interface: { ...good.interface, hosts: [{ name: bad, addresses: [new Uint8Array([10, 7, 0, 9])] }] } },
-      { ...good, interface: { ...good.interface, dns: { servers: [], search: [bad] } } },
+      { ...good, interface: { ...good.interface, dns: { servers: [], search: [bad], routes: [] } } },
       { ...good, peers: [{ ...peer, name: bad }] },
       { ...good, peers: [{ ...peer, tags: [`tag:${bad}`] }] },
       { ...good, peers: [{ ...peer, endpoint: { host: bad, port: 1 } }] },

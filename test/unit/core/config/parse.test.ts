@@ -72,6 +72,23 @@ describe('a configuration', () => {
     expect(config.notes).toEqual([])
   })
 
+  it('takes DNSRoute for a domain or several, of a comment too, and lines with one domain add up', () => {
+    const { dns } = parse(
+      conf({
+        own: [
+          'DNSRoute = corp.example 10.7.0.53 fd07::53',
+          '# DNSRoute = .Lab.example., Corp.Example, 10.7.0.54',
+          '# DNSRoute = see the wiki',
+        ],
+      }),
+    ).interface
+    expect(dns.routes.map(({ suffix, servers }) => [suffix, ...servers.map(formatAddress)])).toEqual([
+      ['corp.example', '10.7.0.53', 'fd07::53', '10.7.0.54'],
+      ['Lab.example', '10.7.0.54'],
+    ])
+    expect(dns.servers).toEqual([])
+  })
+
   it("takes a peer's own addresses from the /32 and /128 of its AllowedIPs where no Address names them", () => {
     expect(parse(full).peers[0]?.addresses.map(formatAddress)).toEqual(['fd00:7::1', '10.7.0.1'])
   })
@@ -281,6 +298,18 @@ describe('a configuration is refused with file, line, thing and remedy', () => {
     ['a bad tag', conf({ peer: ['Tags = tag:1web'] }), "Tags: 'tag:1web' is not a tag"],
     ['a host without address', conf({ own: ['Host = db'] }), "Host: 'db' has no address: write Host = NAME ADDRESS"],
     ['a bad DNS', conf({ own: ['DNS = 10.7.0.1, a/b'] }), "DNS: 'a/b' is neither an address nor a domain"],
+    [
+      'a DNSRoute without a server',
+      conf({ own: ['DNSRoute = corp.example'] }),
+      "DNSRoute: 'corp.example' has no address of a server: write DNSRoute = corp.example 10.7.0.53",
+    ],
+    ['a DNSRoute without a domain', conf({ own: ['DNSRoute = 10.7.0.53'] }), "DNSRoute: '10.7.0.53' has no domain"],
+    [
+      'a DNSRoute that is neither',
+      conf({ own: ['DNSRoute = a/b 10.7.0.53'] }),
+      "DNSRoute: 'a/b' is neither a domain nor an address",
+    ],
+    ['a DNSRoute for everything', conf({ own: ['DNSRoute = . 10.7.0.53'] }), "'.' is neither a domain nor an address"],
     ['a NUL', conf({ own: ['Name = a\0b'] }), 'deploy.conf:3: a character that no key or value can have'],
     [
       'a lone CR within a value',

@@ -87,3 +87,14 @@ describe('the budget for segments out of order', () => {
     expect([budget.used, memory.inUse]).toEqual([0, 0])
   })
 })
+
+describe('a budget that all share', () => {
+  it('gives whole bytes, whatever its limit: a fraction of one in a send queue would move all that follows (N10)', () => {
+    const budget = new SharedBudget(100_000_001)
+    const share = budget.join(1)
+    for (const used of [0, 1000 * 16384, 3040 * 16384, 3050 * 16384, 3051 * 16384]) {
+      share.take(used - share.used)
+      expect(share.bound(16384) % 1).toBe(0)
+    }
+  })
+})

@@ -336,6 +336,22 @@ for (const family of [4, 6] as const) {
       },
     )
 
+    it('whose flow turns out to be refused is answered so, and the next one is asked for again (H-icmp)', () => {
+      const { s, handlers, datagram, inbox } = flow()
+      give(s, datagram('one'))
+      const accepted = handlers.flows[0]?.accept(inbox, s.now) as UdpFlow
+      s.flush()
+      accepted.refuse('refused', s.now)
+      accepted.refuse('refused', s.now)
+      s.flush()
+      const [answer, ...others] = s.others.map(packet => decode(packet).icmp)
+      expect(answer).toMatchObject({ kind: 'port-unreachable', content: datagram('one').subarray(0, 68) })
+      expect([others, inbox.log]).toEqual([[], ['one']])
+      give(s, datagram('two'))
+      expect(handlers.flows).toHaveLength(2)
+      expect(s.memory.inUse).toBe(0)
+    })
+
     it('ends its flow by silence, and starts another afterwards', () => {
       const { s, handlers, datagram, inbox } = flow({ limits: { forwardIdle: 10_000 } })
       give(s, datagram('one'))

@@ -2,7 +2,8 @@
 import { describe, expect, it } from 'vitest'
 import { parseAddress } from '../../../../src/core/base/address.js'
 import type { PingResult, SocketCode } from '../../../../src/core/netstack/stack.js'
-import { decode, icmpPacket, ipPacket, udpPacket } from '../../../support/packets.js'
+import { checksumOf, onesSum } from '../../../../src/core/wire/checksum.js'
+import { decode, icmpPacket, ipPacket, scratchMemory, udpPacket } from '../../../support/packets.js'
 import { bytes, Recorder, StreamOwner } from '../../../support/tcp-endpoints.js'
 import { accepted } from '../../../support/tcp-handshakes.js'
 import { TcpScript } from '../../../support/tcp-script.js'
@@ -143,6 +144,23 @@ describe('extension headers of IPv6', () => {
     ])
     expect(s.stack.counters).toMatchObject({ ipOption: 2, ipRouting: 1 })
     expect(s.memory.inUse).toBe(0)
+  })
+
+  it('that were answered are not answered again to who sends a source route over IPv4 (H-icmp)', () => {
+    const s = new TcpScript({ family: 6 })
+    give(s, extended(s, [17, 2, 4, 1, ...new Array(20).fill(0)], new Uint8Array(8), 43))
+    s.flush()
+    expect(s.others).toHaveLength(1)
+    const routed = ipPacket(address('10.7.0.2'), address('10.7.0.1'), 17, Uint8Array.of(131, 3, 4, 0))
+    const memory = scratchMemory()
+    memory.u8.set(routed)
+    memory.u8.set([0x46], 0)
+    memory.u8.set([0, 0], 10)
+    memory.view.setUint16(10, checksumOf(onesSum(memory, 0, 24)))
+    give(s, memory.u8.slice(0, 24), 3)
+    s.flush()
+    expect(s.stack.counters.ipRouting).toBe(2)
+    expect(s.others).toHaveLength(1)
   })
 
   it('without anything behind them are nothing (H-ipv6)', () => {

@@ -9,7 +9,7 @@ for (const family of [4, 6] as const) {
   const request = family === 4 ? 8 : 128
   const reply = family === 4 ? 0 : 129
 
-  describe(`echo over IPv${family}`, () => {
+  describe(`echo over IPv${family} (H-icmp)`, () => {
     test('is answered with the same data', () => {
       const s = new TcpScript({ family })
       s.sendPacket(icmpPacket(s.peer, s.ours, request, 0, 0x12345678, bytes('some data')))
@@ -47,7 +47,7 @@ for (const family of [4, 6] as const) {
     })
   })
 
-  describe(`unreachable over IPv${family}`, () => {
+  describe(`unreachable over IPv${family} (H-icmp)`, () => {
     const errors =
       family === 4
         ? ([
@@ -92,7 +92,7 @@ for (const family of [4, 6] as const) {
   }
 }
 
-describe('packet too big', () => {
+describe('packet too big (N8)', () => {
   /** What a router says of the segment at `sequence` (of ours), which need not exist. */
   function tooBig(s: TcpScript, sequence: number, mtu: number): Uint8Array {
     const quoted = new Uint8Array(28)
@@ -150,13 +150,13 @@ describe('packet too big', () => {
   })
 })
 
-test('an unknown protocol is answered with protocol unreachable', () => {
+test('an unknown protocol is answered with protocol unreachable (H-icmp)', () => {
   const s = new TcpScript()
   s.sendPacket(ipPacket(s.peer, s.ours, 99, bytes('??')))
   expect(decode(s.others[0] as Uint8Array).icmp?.kind).toBe('protocol-unreachable')
 })
 
-test('an ICMP error is never answered with one', () => {
+test('an ICMP error is never answered with one (H-icmp)', () => {
   const s = new TcpScript()
   s.sendPacket(icmpPacket(s.peer, s.ours, 3, 3, 0, ipPacket(s.ours, s.peer, 17, new Uint8Array(8))))
   s.sendPacket(icmpPacket(s.peer, s.ours, 3, 3, 0, bytes('too short')))

@@ -70,6 +70,21 @@ describe("a router's packet-too-big", () => {
       expect(results).toEqual([{ error: 'EMSGSIZE' }])
       expect(s.stack.paths.mtu(1, s.now)).toBe(1300)
     })
+
+    it(`does not put an echo request in fragments that is to be whole, over IPv${family} (H-icmp)`, () => {
+      const s = new TcpScript({ family })
+      const ping = (size: number, whole: boolean) => {
+        s.stack.ping(s.peer, { size, whole }, () => {}, s.now)
+        s.flush()
+        return s.others.splice(0).map(packet => packet.length)
+      }
+      const headers = family === 4 ? 28 : 48
+      expect(ping(1500 - headers, true)).toEqual([1500])
+      expect(() => ping(1501 - headers, true)).toThrow(expect.objectContaining({ code: 'EMSGSIZE' }))
+      s.stack.paths.believeMtu(1, family, 1300, 1400, s.now)
+      expect(ping(1400, false)).toHaveLength(2)
+      expect(ping(1400, true)).toEqual([1400 + headers])
+    })
   }
 
   it('about one flow narrows every flow of the path (N8)', () => {
@@ -271,5 +286,19 @@ describe('the search for what passes', () => {
     const path = new PathMtu()
     path.stepDown(4, full, false, 0)
     expect(path.current(full, 3600_000)).toBe(1280)
+  })
+})
+
+describe('a path that is gone for good', () => {
+  it('leaves nothing behind: neither what waited for it nor what was learnt (N8)', () => {
+    const s = new TcpScript()
+    s.pathUp = false
+    s.stack.bindUdp({}, { message() {}, error() {} }).send(new Uint8Array(10), s.peer, 53, s.now)
+    s.flush()
+    s.stack.paths.stepDownMtu(1, 4, 1500, false, s.now)
+    s.stack.handlePathDown(1, s.now)
+    expect([s.memory.inUse, s.stack.paths.mtu(1, s.now)]).toEqual([0, 1280])
+    s.stack.handlePathDown(1, s.now, true)
+    expect([s.stack.paths.mtu(1, s.now), s.stack.nextDeadline()]).toEqual([1500, Infinity])
   })
 })

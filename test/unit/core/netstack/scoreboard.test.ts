@@ -1,10 +1,15 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { SharedBudget } from '../../../../src/core/netstack/shared-budget.js'
 import { tally } from '../../../../src/core/netstack/tcp/ack-tally.js'
 import { type Lanes, LanesPool } from '../../../../src/core/netstack/tcp/lanes.js'
 import type { RecordList } from '../../../../src/core/netstack/tcp/record-list.js'
 import { resegment } from '../../../../src/core/netstack/tcp/resegment.js'
 import { Scoreboard } from '../../../../src/core/netstack/tcp/scoreboard.js'
+
+function createBoard(): Scoreboard {
+  return new Scoreboard(new LanesPool(), new SharedBudget(1 << 30).join(1))
+}
 
 interface Segment {
   start: number
@@ -113,7 +118,7 @@ describe('the scoreboard', () => {
         fc.array(action, { maxLength: 200 }),
         fc.integer({ min: -0x80000000, max: 0x7fffffff }),
         (actions, base) => {
-          const board = new Scoreboard(new LanesPool())
+          const board = createBoard()
           const model = new Model()
           let next = 0
           let una = 0
@@ -174,8 +179,29 @@ describe('the scoreboard', () => {
     )
   })
 
+  test('costs the same for each segment that is lost again, however many wait to be resent behind them', () => {
+    const board = createBoard()
+    const count = 4096
+    for (let i = 0; i < count; i++) board.sent(i * 10, 10, i)
+    for (let i = 0; i < count; i++) board.markLost(i)
+    for (let i = 0; i < count / 2; i++) board.resent(i, count + i)
+    const lanes = board.lanes as Lanes
+    let looks = 0
+    const words = new Proxy(lanes.words, {
+      get(target, key) {
+        looks++
+        return target[key as unknown as number]
+      },
+    })
+    board.lanes = { ...lanes, words }
+    for (let i = 0; i < count / 2; i++) board.markLost(i)
+    board.lanes = lanes
+    expect(listed(board, board.lost, 0)).toEqual(Array.from({ length: count }, (_, i) => i * 10))
+    expect(looks).toBeLessThan(20 * count)
+  })
+
   test('samples the newest segment that was sent once', () => {
-    const board = new Scoreboard(new LanesPool())
+    const board = createBoard()
     for (let i = 0; i < 4; i++) board.sent(i * 10, 10, 100 + i)
     board.resent(3, 200)
     tally.start(Infinity)
@@ -191,7 +217,7 @@ describe('the scoreboard', () => {
   })
 
   test('cuts what is too long for a narrower path, and finds exactly that lost', () => {
-    const board = new Scoreboard(new LanesPool())
+    const board = createBoard()
     board.sent(0, 1000, 1)
     board.sent(1000, 300, 2)
     board.sent(1300, 1000, 3)

@@ -67,7 +67,7 @@ const paths: [string, LinkOptions][] = [
 describe('a megabyte each way', () => {
   for (const [name, link] of paths) {
     for (const family of [4, 6] as const) {
-      test(`over ${name}, IPv${family}`, () => {
+      test(`over ${name}, IPv${family} (H-ipv6)`, () => {
         for (let seed = 1; seed <= 3; seed++) {
           expectClean(transfer(1_000_000, { seed, family, forward: link, back: link }), 1_000_000)
         }

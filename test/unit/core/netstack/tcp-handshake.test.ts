@@ -68,7 +68,7 @@ describe('a dial', () => {
     expect(owner.isClosed).toBe(false)
   })
 
-  test('answers a stale ACK with a RST and goes on', () => {
+  test('answers a stale ACK with a RST, sends its SYN again behind it and goes on', () => {
     const s = new TcpScript()
     const { c } = dial(s)
     s.expect('S 0:0(0)')

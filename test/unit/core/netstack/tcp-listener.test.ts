@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest'
+import { flagSyn } from '../../../../src/core/wire/tcp.js'
 import { Recorder } from '../../../support/tcp-endpoints.js'
 import { accepted } from '../../../support/tcp-handshakes.js'
 import { TcpScript } from '../../../support/tcp-script.js'
+import { tcpPacket } from '../../../support/tcp-script-packet.js'
 
 describe('a listener', () => {
   test('accepts when the handshake is done', () => {
@@ -53,6 +55,37 @@ describe('a listener', () => {
     s.send('R 1:1(0)')
     expect(s.stack.stats().connections).toBe(0)
     expect(s.stack.counters.tcpAccepts).toBe(0)
+  })
+
+  test('that one peer fills with SYNs has its share for each other one (N18)', () => {
+    const s = new TcpScript()
+    s.stack.listen({ port: 80, backlog: 6 }, () => new Recorder())
+    const answered = (peer: number, fromPort: number) => {
+      const from = Uint8Array.of(10, 7, 0, peer)
+      const syn = {
+        flags: flagSyn,
+        sequence: 1,
+        acknowledgment: 0,
+        window: 1000,
+        options: new Uint8Array(),
+        payload: new Uint8Array(),
+      }
+      const packet = tcpPacket({ from, fromPort, to: s.ours, toPort: 80 }, syn)
+      const slot = s.memory.alloc()
+      s.memory.u8.set(packet, slot + 16)
+      s.stack.handlePacket(slot, slot + 16, packet.length, peer, s.now)
+      s.flush()
+      return s.waiting.splice(0).length
+    }
+    const flood = (peer: number, port = 1000) =>
+      Array.from({ length: 100 }, (_, i) => answered(peer, port + i)).reduce((a, b) => a + b)
+    expect(flood(2)).toBe(6)
+    expect(flood(3)).toBe(3)
+    expect(flood(4)).toBe(2)
+    expect([flood(2, 2000), flood(3, 2000), flood(4, 2000)]).toEqual([0, 0, 0])
+    expect(s.stack.stats().connections).toBe(6)
+    s.wait(200_000)
+    expect(s.stack.stats().connections).toBe(0)
   })
 
   test('drops SYNs over its backlog, and takes them when there is room again (N18)', () => {

@@ -225,3 +225,50 @@ describe('the congestion window', () => {
     expect(s.take()).toHaveLength(10)
   })
 })
+
+describe('small segments lost side by side', () => {
+  /** One by one, as they were written. */
+  function small(count: number, bytes: number): Established {
+    const established = dialled(withSack)
+    const { s, c } = established
+    for (let i = 0; i < count; i++) {
+      c.write(payload(bytes), 0, s.now)
+      s.flush()
+    }
+    expect(s.take()).toHaveLength(count)
+    return established
+  }
+
+  test('are resent as one: a peer that keeps nothing out of order costs a packet a round trip (N11)', () => {
+    const { s, c } = small(50, 1)
+    s.wait(5)
+    s.send('. 1:1(0) ack 2 win 512 <sack 50:51>').wait(2).expect('. 2:50(48)').expectNothing()
+    s.send('. 1:1(0) ack 51 win 512').expectNothing()
+    expect(c.stats).toMatchObject({ retransmits: 1, timeouts: 0 })
+    expect(c.bytesQueued).toBe(0)
+  })
+
+  test('are resent as far as they fit in a segment, and each counts by itself when it arrives (N11)', () => {
+    const { s, c } = small(6, 400)
+    s.wait(5)
+    s.send('. 1:1(0) ack 1 win 512 <sack 2001:2401>').wait(2).expect('. 1:801(800)').expectNothing()
+    s.send('. 1:1(0) ack 401 win 512 <sack 2001:2401>')
+      .expect('. 801:1601(800)')
+      .expect('. 1601:2001(400)')
+      .expectNothing()
+    s.send('. 1:1(0) ack 401 win 512 <sack 801:1601 2001:2401>').expectNothing()
+    s.wait(10)
+    s.send('. 1:1(0) ack 401 win 512 <sack 801:2401>').expect('. 401:801(400)').expectNothing()
+    s.send('. 1:1(0) ack 2401 win 512').expectNothing()
+    expect([c.bytesQueued, c.stats.retransmits]).toEqual([0, 4])
+  })
+
+  test('are resent as one after a timeout too, the FIN with them (N3)', () => {
+    const { s, c } = small(10, 5)
+    c.end(s.now)
+    s.expect('F. 51:51(0)')
+    s.expectAfter(10, 'FP. 51:51(0)').expectAfter(200, 'FP. 1:51(50)').expectNothing()
+    s.send('. 1:1(0) ack 52 win 512').expectNothing()
+    expect(c.state).toBe('fin-wait-2')
+  })
+})

@@ -88,6 +88,12 @@ describe('SACK', () => {
     s.send('. 301:401(100) ack 1 win 512').expect('. 1:1(0) ack 101 <sack 301:401 301:401>')
     s.send('. 51:151(100) ack 1 win 512').expect('. 1:1(0) ack 151 <sack 51:101 301:401>')
   })
+
+  test('names the range that a duplicate lies in behind it, or nobody could tell a DSACK from a SACK (N11)', () => {
+    const { s } = accepted()
+    s.send('. 101:301(200) ack 1 win 512').send('. 501:601(100) ack 1 win 512').skip()
+    s.send('. 151:251(100) ack 1 win 512').expect('. 1:1(0) ack 1 <sack 151:251 101:301 501:601>')
+  })
 })
 
 describe('reassembly', () => {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { createFixed } from '../../../support/one-way.js'
 import { accepted, dialled, payload } from '../../../support/tcp-handshakes.js'
 
 describe('segments', () => {
@@ -88,6 +89,20 @@ describe('the send queue', () => {
     const { s, c } = dialled(undefined, { limits: { sendBuffer: 20_000 } }, 10_000)
     expect(c.write(payload(200_000), 0, s.now)).toBe(2 * 14_600)
   })
+})
+
+describe('the segments in flight of a peer that wants them tiny', () => {
+  test('are bounded, and what is known of them counts as memory for sending (N7) (N10)', () => {
+    const { s, c } = dialled('mss 48,sackOK,wscale 14', { congestion: createFixed(1 << 25) }, 65535)
+    while (c.write(payload(1 << 20), 0, s.now) > 0);
+    s.flush()
+    expect(s.waiting.splice(0)).toHaveLength(65536)
+    expect(s.stack.stats().sendMemory).toBeGreaterThanOrEqual(c.bytesQueued + 65536 * 64)
+    s.send('. 1:1(0) ack 97 win 65535')
+    expect(s.take()).toHaveLength(2)
+    c.reset(s.now)
+    expect(s.stack.stats().sendMemory).toBe(0)
+  }, 30_000)
 })
 
 describe('the send window', () => {

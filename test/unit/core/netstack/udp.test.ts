@@ -17,7 +17,7 @@ class Inbox implements UdpEvents {
 }
 
 for (const family of [4, 6] as const) {
-  describe(`UDP over IPv${family}`, () => {
+  describe(`UDP over IPv${family} (H-udp)`, () => {
     test('sends and receives', () => {
       const s = new TcpScript({ family })
       const inbox = new Inbox()
@@ -77,7 +77,7 @@ for (const family of [4, 6] as const) {
 }
 
 describe('a UDP socket', () => {
-  test('answers from the address that was asked', () => {
+  test('answers from the address that was asked (H-udp)', () => {
     const second = parseAddress('10.7.0.99') as Uint8Array
     const ours = parseAddress('10.7.0.1') as Uint8Array
     const addresses = [ours, second].map(address => ({ address, length: 24 }))
@@ -149,7 +149,7 @@ describe('a UDP socket', () => {
     expect(s.stack.stats().udpSockets).toBe(1)
   })
 
-  test('talks to another one on the same host', () => {
+  test('talks to another one on the same host (H-udp) (H-loopback)', () => {
     const s = new TcpScript()
     const inbox = new Inbox()
     s.stack.bindUdp({ port: 5000 }, inbox)

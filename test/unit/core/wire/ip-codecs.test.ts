@@ -63,7 +63,7 @@ describe('IP', () => {
     )
   })
 
-  test('a packet of ours over IPv4 may not be fragmented', () => {
+  test('a packet of ours over IPv4 may not be fragmented (N8)', () => {
     const packet = ipPacket(Uint8Array.of(1, 2, 3, 4), Uint8Array.of(5, 6, 7, 8), 17, new Uint8Array(8))
     expect((packet[6] as number) & 0x40).toBe(0x40)
   })
@@ -147,7 +147,7 @@ describe('IP', () => {
       expect(parse(60, 17, 0, 1, 5, 0, 0, 0, 0).drop).toBe('ipOption')
     })
 
-    test('of an atomic fragment make no fragment; others say which part it is', () => {
+    test('of an atomic fragment make no fragment; others say which part it is (H-ipv6) (H-fragments)', () => {
       expect(parse(44, 17, 0, 0, 0, 1, 2, 3, 4, 9).header).toMatchObject({ fragment: false, protocol: 17 })
       expect(parse(44, 17, 0, 0, 9, 1, 2, 3, 4, 9).header).toMatchObject({
         fragment: true,
@@ -157,7 +157,7 @@ describe('IP', () => {
       })
     })
 
-    test('that end outside, never end, or route on are dropped', () => {
+    test('that end outside, never end, or route on are dropped (H-ipv6)', () => {
       expect(parse(0, 17, 9, ...zeros(6)).drop).toBe('ipTruncated')
       expect(parse(0, 17).drop).toBe('ipTruncated')
       expect(parse(0, ...Array.from({ length: 20 }, () => [60, 0, ...zeros(6)]).flat()).drop).toBe('ipHeader')

@@ -29,8 +29,9 @@ describe('loss at random', () => {
 
   it('of a third of a flight at once, without a queue, does not slow the flow down (B7)', () => {
     const bbr = createBbrFlow(long)
+    bbr.runTo('up')
     bbr.runTo('cruise')
-    bbr.runUntil(bbr.path.clock.now + 500)
+    bbr.runUntil(bbr.path.clock.now + 300)
     const { bw } = bbr.model
     bbr.path.deadUntil = bbr.path.clock.now + 35
     const { lost } = bbr.flow

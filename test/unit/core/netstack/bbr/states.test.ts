@@ -91,6 +91,15 @@ describe('ProbeBW', () => {
     }
   })
 
+  it('probes for the first time soon: Startup may have ended far below what the path gives (N13)', () => {
+    const bbr = createBbrFlow(path)
+    bbr.runTo('cruise')
+    const { now } = bbr.path.clock
+    bbr.runTo('up')
+    expect(bbr.path.clock.now - now).toBeGreaterThan(500)
+    expect(bbr.path.clock.now - now).toBeLessThan(1800)
+  })
+
   it('probes no more often than Reno would lose where little is in flight (N13)', () => {
     // 8 packets of bandwidth × delay: a probe every 8 round trips or so.
     const bbr = createBbrFlow({ rate: 2, rtt: 50, queue: 30 })

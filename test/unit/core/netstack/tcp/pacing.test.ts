@@ -72,7 +72,7 @@ describe('pacing', () => {
     expect((99 * segment) / took).toBeLessThan(1.02 * rate)
   })
 
-  test('never holds back an ACK without data', () => {
+  test('never holds back an ACK without data (B2)', () => {
     const { s, c } = dialled('mss 1000,sackOK,wscale 10', { congestion: createFixed(wide, 1) }, 8000)
     c.write(payload(10_000), 0, s.now)
     s.skip()
@@ -109,7 +109,7 @@ describe('pacing', () => {
 })
 
 describe('a controller', () => {
-  test('is woken at its own deadline, with nothing else to wake it (B7)', () => {
+  test('is woken at its own deadline, with nothing else to wake it (B8)', () => {
     const woken: number[] = []
     let deadline = Infinity
     const congestion = createFixed(wide, Infinity, {

@@ -99,6 +99,46 @@ describe('a flow is limited by its application', () => {
     expect(limited(100_000, 250, 30_000)).toBe(false)
     expect(limited(100_000, Infinity, 16)).toBe(false)
   })
+
+  test('not when the turn was over, for datagrams of ours or by its budget (B4)', () => {
+    const samples: AckSample[] = []
+    const congestion = createFixed(100_000, Infinity, { onAck: sample => void samples.push({ ...sample }) })
+    const { s, c } = dialled('mss 1000,sackOK,wscale 7', { congestion }, 30_000)
+    const socket = s.stack.bindUdp({ port: 5000 }, { message() {}, error() {} })
+    c.write(payload(20_000), 0, s.now)
+    for (const datagrams of [0, 2, 3, 0, 1]) {
+      for (let i = 0; i < datagrams; i++) socket.send(payload(100), s.peer, 53, s.now)
+      s.stack.flush(s.now, 3)
+      expect(s.waiting.splice(0)).toHaveLength(3 - datagrams)
+      s.now += 5
+      s.sendOnly(`. 1:1(0) ack ${c.stats.bytesSent + 1} win 30000`)
+    }
+    // The first flight follows a silence.
+    expect(samples.slice(1).map(sample => sample.appLimited)).toEqual([false, false, false])
+  })
+})
+
+describe('the round trip that a controller is told', () => {
+  test('is of segments that were sent once: a timestamp of a copy feeds the timeout alone (B5)', () => {
+    const samples: AckSample[] = []
+    const congestion = createFixed(100_000, Infinity, { onAck: sample => void samples.push({ ...sample }) })
+    const { s, c } = dialled('mss 1012,sackOK,TS val 1 ecr 0,wscale 7', { congestion }, 30_000)
+    const answerIn = (ms: number) => {
+      s.wait(ms)
+      s.send(`. 1:1(0) ack ${c.stats.bytesSent + 1} win 30000 <TS val 2 ecr ${s.lastTimestamp >>> 0}>`)
+      return samples.at(-1) as AckSample
+    }
+    c.write(payload(1000), 0, s.now)
+    s.skip()
+    const first = answerIn(40)
+    expect(first.rtt).toBeCloseTo(40)
+    c.write(payload(1000), 0, s.now)
+    s.skip().runUntilSent()
+    s.skip()
+    const second = answerIn(70)
+    expect(second).toMatchObject({ delivered: 1000, rtt: 0 })
+    expect(second.smoothedRtt).toBeGreaterThan(first.smoothedRtt + 5)
+  })
 })
 
 describe('a turn that comes late', () => {

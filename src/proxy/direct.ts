@@ -1,0 +1,102 @@
+// What goes out by the host's own network because the user named it, `--direct`: a dialer in front of two others. Without a pattern
+// nothing does.
+import { connect } from 'node:net'
+import {
+  type IpAddress,
+  maskAddress,
+  type Prefix,
+  parseAddress,
+  parsePrefix,
+  sameAddress,
+  unmapAddress,
+} from '../core/base/address.js'
+import { createDialer, type Dialer, dialFailure, formatTarget, type Target } from './dialer.js'
+
+export type DirectPattern =
+  /** This name alone. */
+  | { readonly kind: 'name'; readonly name: string }
+  /** Every name that ends so; it begins with a dot. */
+  | { readonly kind: 'suffix'; readonly suffix: string }
+  /** Targets given as addresses in it. */
+  | { readonly kind: 'prefix'; readonly prefix: Prefix }
+  /** Whatever the tunnel has no route for. */
+  | { readonly kind: 'rest' }
+
+/** `web1`, `.example.com`, `192.0.2.0/24`, `2001:db8::1`, `*`; undefined for anything else. */
+export function parseDirectPattern(text: string): DirectPattern | undefined {
+  if (text === '*') return { kind: 'rest' }
+  const prefix = parsePrefix(text)
+  if (prefix !== undefined) return { kind: 'prefix', prefix }
+  const name = plainName(text)
+  if (!/^\.?[a-z0-9_](?:[a-z0-9._-]{0,252}[a-z0-9_])?$/.test(name) || /^[\d.]+$/.test(name)) return undefined
+  return name.startsWith('.') ? { kind: 'suffix', suffix: name } : { kind: 'name', name }
+}
+
+export interface DirectOptions {
+  readonly patterns: readonly DirectPattern[]
+  readonly tunnel: Dialer
+  readonly host: Dialer
+  /** A connection is about to go out by the host. */
+  readonly onDirect: (target: Target) => void
+}
+
+/** Dials by the host what a pattern names, and by the tunnel everything else. */
+export function createDirectDialer({ patterns, tunnel, host, onDirect }: DirectOptions): Dialer {
+  const takesRest = patterns.some(pattern => pattern.kind === 'rest')
+  const dialByHost: Dialer = (target, signal) => {
+    onDirect(target)
+    return host(target, signal)
+  }
+  return async (target, signal) => {
+    if (isDirect(target.host, patterns)) return dialByHost(target, signal)
+    try {
+      return await tunnel(target, signal)
+    } catch (error) {
+      const failure = dialFailure(error)
+      if (!takesRest || signal.aborted || (failure !== 'no-route' && failure !== 'unknown-host')) throw error
+      return dialByHost(target, signal)
+    }
+  }
+}
+
+/** Whether a pattern names the host; `*` names none. */
+export function isDirect(host: string, patterns: readonly DirectPattern[]): boolean {
+  const literal = parseAddress(host)
+  const address = literal && unmapAddress(literal)
+  const name = plainName(host)
+  return patterns.some(pattern => {
+    if (pattern.kind === 'prefix') return address !== undefined && covers(pattern.prefix, address)
+    if (pattern.kind === 'name') return pattern.name === name
+    return pattern.kind === 'suffix' && name.endsWith(pattern.suffix) && name.length > pattern.suffix.length
+  })
+}
+
+function covers({ address, length }: Prefix, other: IpAddress): boolean {
+  return sameAddress(maskAddress(other, length), address)
+}
+
+function plainName(text: string): string {
+  return text.toLowerCase().replace(/\.$/, '')
+}
+
+/** Dials by the host's network and names. `timeout` bounds each dial, ms; 0 does not. */
+export function createHostDialer(timeout: number): Dialer {
+  return boundDial(
+    createDialer(options => connect({ ...options, noDelay: true })),
+    timeout,
+  )
+}
+
+/** Gives every dial up after `timeout` ms; 0 bounds none. */
+export function boundDial(dial: Dialer, timeout: number): Dialer {
+  if (timeout === 0) return dial
+  return async (target, signal) => {
+    const late = AbortSignal.timeout(timeout)
+    try {
+      return await dial(target, AbortSignal.any([signal, late]))
+    } catch (error) {
+      if (!late.aborted || signal.aborted) throw error
+      throw Object.assign(new Error(`connect ETIMEDOUT ${formatTarget(target)}`), { code: 'ETIMEDOUT' })
+    }
+  }
+}

@@ -1,0 +1,103 @@
+// A proxy on a local port or unix socket: `-D`. A client's first byte tells whether it speaks SOCKS5 or HTTP.
+import type { Socket } from 'node:net'
+import { TunnelError } from '../errors.js'
+import { ignore } from './dialer.js'
+import { formatListenAt, isLoopback, type ListenAt, listenLocally } from './listener.js'
+import {
+  createProxyCounters,
+  defaultProxyLimits,
+  type ProxyContext,
+  type ProxyCounters,
+  type ProxyEnvironment,
+  type ProxyLimits,
+} from './service.js'
+import { createSocks5 } from './socks5-server.js'
+
+export interface ProxyOptions<At extends ListenAt = ListenAt> extends ProxyEnvironment {
+  readonly at: At
+  readonly limits?: Partial<ProxyLimits>
+}
+
+export interface ProxyServer<At extends ListenAt = ListenAt> {
+  /** As bound. */
+  readonly address: At
+  readonly counters: Readonly<ProxyCounters>
+  /** Clients now. */
+  readonly connections: number
+  /** Accepts no more, cuts every client and gives up every dial. */
+  close(): Promise<void>
+}
+
+/** Throws PROXY_NOT_LOOPBACK: without credentials, only this host may come in. */
+export function checkProxyAt(at: ListenAt, hasCredentials: boolean): void {
+  if (hasCredentials || isLoopback(at)) return
+  throw new TunnelError(
+    'PROXY_NOT_LOOPBACK',
+    `a proxy without credentials on ${formatListenAt(at)} would be open to other hosts: bind it to 127.0.0.1 or [::1], or give it --auth-file`,
+  )
+}
+
+/** Rejects with LISTEN_FAILED or PROXY_NOT_LOOPBACK. */
+export async function startProxy<At extends ListenAt>(options: ProxyOptions<At>): Promise<ProxyServer<At>> {
+  const { at, limits: _, ...environment } = options
+  const limits = { ...defaultProxyLimits, ...options.limits }
+  const counters = createProxyCounters()
+  checkProxyAt(at, options.credentials !== undefined)
+  const context: ProxyContext = { ...environment, limits, counters }
+  const socks = createSocks5(context)
+  // Loaded only with a proxy: Node's HTTP takes a good part of a start.
+  const { createHttpProxy } = await import('./http-proxy.js')
+  const http = createHttpProxy(context)
+
+  function accept(client: Socket): void {
+    counters.accepted++
+    client.on('error', ignore)
+    const settle = () => {
+      clearTimeout(timer)
+      client.off('data', read)
+      client.off('end', left)
+      client.off('close', left)
+    }
+    const cut = (why: 'malformed' | 'timedOut' | 'gone') => {
+      settle()
+      client.destroy()
+      counters[why]++
+    }
+    const left = () => cut('gone')
+    const read = (chunk: Buffer) => {
+      const first = chunk[0] as number
+      if (first === socksVersion) {
+        settle()
+        socks.serve(client, chunk)
+      } else if (isLetter(first)) {
+        settle()
+        http.serve(client, chunk)
+      } else {
+        cut('malformed')
+      }
+    }
+    const timer = setTimeout(() => cut('timedOut'), limits.greetingTimeout).unref()
+    client.on('data', read)
+    client.once('end', left)
+    client.once('close', left)
+  }
+
+  const dropped = () => counters.dropped++
+  const listener = await listenLocally({ at, maxConnections: limits.maxConnections, accept, dropped })
+  return {
+    address: listener.address,
+    counters,
+    get connections() {
+      return listener.connections
+    },
+    close: () => listener.close(),
+  }
+}
+
+const socksVersion = 5
+
+/** Every method of HTTP begins with one. */
+function isLetter(byte: number): boolean {
+  const lower = byte | 0x20
+  return lower >= 0x61 && lower <= 0x7a
+}

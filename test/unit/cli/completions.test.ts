@@ -1,0 +1,56 @@
+import { execFileSync, spawnSync } from 'node:child_process'
+import { describe, expect, it } from 'vitest'
+import { completions, type Shell } from '../../../src/app/completions.js'
+import { describeCommand } from '../../../src/cli/completions.js'
+import { createProgram } from '../../../src/cli/main.js'
+
+const commands = createProgram(() => {}).commands.map(describeCommand)
+const scripts = Object.fromEntries(
+  (['bash', 'zsh', 'fish'] as Shell[]).map(shell => [shell, completions(shell, commands)]),
+) as Record<Shell, string>
+
+const has = (program: string) => spawnSync(program, ['--version']).error === undefined
+
+/** What bash would offer after these words; the last is being typed. */
+function offered(...words: string[]): string[] {
+  const script = `${scripts.bash}
+COMP_WORDS=(tunless "$@"); COMP_CWORD=$#; compopt() { :; }
+_tunless; printf '%s\\n' "\${COMPREPLY[@]}"`
+  const printed = execFileSync('bash', ['--norc', '-c', script, 'bash', ...words], { encoding: 'utf8' })
+  return printed.split('\n').filter(line => line !== '')
+}
+
+describe('the completions of bash', () => {
+  it('offer commands, then what the command takes', () => {
+    expect(offered('')).toEqual(expect.arrayContaining(['up', 'serve', 'check', 'completions', '--help']))
+    expect(offered('se')).toEqual(['serve'])
+    expect(offered('serve', '--ro')).toEqual(['--route'])
+    expect(offered('up', '--congestion', '')).toEqual(['bbr', 'cubic'])
+    expect(offered('completions', '')).toEqual(['bash', 'zsh', 'fish'])
+    expect(offered('-h', 'up', '--log', 'j')).toEqual(['json'])
+  })
+
+  it('offer files where one is wanted, and programs to run', () => {
+    expect(offered('up', '-c', 'package')).toContain('package.json')
+    expect(offered('up', '-D', '')).toEqual([])
+    expect(offered('run', '-q', 'bas')).toContain('bash')
+  })
+})
+
+describe.each(['bash', 'zsh', 'fish'] as const)('the script for %s', shell => {
+  it.runIf(has(shell))('is one that it takes', () => {
+    const checked = spawnSync(shell, ['-n'], { input: scripts[shell], encoding: 'utf8' })
+    expect([checked.status, checked.stderr]).toEqual([0, ''])
+  })
+
+  it('has every command with all of its options', () => {
+    for (const { name, options } of commands) {
+      expect(scripts[shell]).toContain(name)
+      for (const option of options.flatMap(each => each.names)) {
+        const written =
+          shell !== 'fish' ? option : option.startsWith('--') ? `-l ${option.slice(2)}` : `-s ${option.slice(1)}`
+        expect(scripts[shell]).toContain(written)
+      }
+    }
+  })
+})
