@@ -133,6 +133,8 @@ describe('ProbeBW', () => {
   it('drains a queue that grows while it cruises, as a bandwidth of some percent too much makes it (N13)', () => {
     const queueAfter = (parameters?: BbrParameters) => {
       const bbr = createBbrFlow(path, parameters)
+      // Until the first probe less time passes.
+      bbr.runTo('up')
       bbr.runTo('cruise')
       // The bandwidth that it knows lasts for two cycles.
       bbr.path.options.rate = 0.95 * path.rate
