@@ -11,10 +11,12 @@ import { SenderState } from '../../../src/core/netstack/tcp/sender-state.js'
 import { createIpHeader } from '../../../src/core/wire/ip.js'
 import { createTcpHeader } from '../../../src/core/wire/tcp.js'
 import { createCounters as createDeviceCounters } from '../../../src/core/wireguard/counters.js'
+import { createBbrFlow } from '../../support/bbr-flow.js'
 import { createPair } from '../../support/netstack-pair.js'
 
 setFlagsFromString('--allow-natives-syntax')
 const hasFastProperties = new Function('object', 'return %HasFastProperties(object)') as (object: object) => boolean
+const haveSameMap = new Function('one', 'other', 'return %HaveSameMap(one, other)') as (...both: object[]) => boolean
 
 describe('what every packet touches', () => {
   it.each<[string, () => object]>([
@@ -39,6 +41,15 @@ describe('what every packet touches', () => {
     for (const object of [a.stack, a.stack.output, a.stack.paths, connection]) {
       expect(hasFastProperties(object)).toBe(true)
     }
+  })
+
+  // Where a field turns from whole numbers to fractions under way, all that was compiled for it is thrown away.
+  it('keeps its shape through a transfer: BBR', () => {
+    const path = { rate: 50, rtt: 50.3, queue: 64, loss: 0.01 }
+    const long = createBbrFlow(path)
+    const fresh = createBbrFlow(path)
+    long.runUntil(8000)
+    expect(haveSameMap(long.model, fresh.model)).toBe(true)
   })
 
   it('would be seen', () => {

@@ -1,6 +1,7 @@
 // What BBR knows of a path, and nothing it does with it (draft-ietf-ccwg-bbr, section 2). Bytes, bytes a millisecond, ms.
+import { holdFractions } from '../../base/fractions.js'
 import type { CongestionStart } from '../congestion.js'
-import { type BbrParameters, minPipeSegments, startupPacingGain } from './parameters.js'
+import { type BbrParameters, defaultParameters, minPipeSegments, startupPacingGain } from './parameters.js'
 
 /** The states of the draft's diagram. */
 export const startup = 0
@@ -168,3 +169,35 @@ export class BbrState {
     return this.windowLimitedRound >= this.roundCount - 1
   }
 }
+
+/** What becomes a fraction, or more than 31 bits hold, after it began as a small whole number. */
+const fractions = [
+  'window',
+  'rate',
+  'rateSinceDelivered',
+  'bw',
+  'maxBwNow',
+  'maxBwBefore',
+  'fullBw',
+  'delivered',
+  'nextRoundDelivered',
+  'probeRttDoneStamp',
+  'extraAckedDelivered',
+  'extraAckedNow',
+  'extraAckedBefore',
+  'tick',
+  'lastSentAt',
+  'bwLatest',
+  'inflightLatest',
+  'lossRoundDelivered',
+  'bwProbeUpAcked',
+  'cycleStamp',
+  'bwProbeWait',
+  'cruiseDelivered',
+  'priorWindow',
+] satisfies (keyof BbrState)[]
+
+// V8 learns from the first object how each field is kept. A field that changes under way changes the class, and all of BBR
+// was compiled a second time in the middle of a transfer.
+const start = { segmentSize: 1, initialWindow: 1, selectiveAcks: true, rtt: 0.5, now: 0.5, random: () => 0 }
+holdFractions(new BbrState(start, defaultParameters), fractions)
