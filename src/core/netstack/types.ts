@@ -102,6 +102,7 @@ export interface TcpStats {
   readonly segmentsReceived: number
   readonly retransmits: number
   readonly timeouts: number
+  /** 0 before the first data is sent. */
   readonly congestionWindow: number
 }
 

@@ -5,6 +5,7 @@ import type { TcpConnection, TcpState, TcpStats } from '../types.js'
 import { abort, endSending, letGo, remove } from './close.js'
 import { growReceiveBuffer, windowUpdateDue } from './receive-window.js'
 import { sendBufferOf } from './send-buffer.js'
+import { startCongestion } from './start-congestion.js'
 import { stateClosed, stateEstablished, stateNames } from './states.js'
 import { Tcb } from './tcb.js'
 import { handleTcbDeadline } from './timers.js'
@@ -48,6 +49,7 @@ export class Connection extends Tcb implements TcpConnection {
     if (this.stateCode === stateClosed || this.finQueued) return 0
     this.layer.context.now = now
     const offered = chunk.length - offset
+    if (this.congestion === undefined && this.stateCode >= stateEstablished) startCongestion(this, now)
     const count = Math.min(offered, Math.max(0, sendBufferOf(this) - this.sendQueue.length))
     this.sendQueue.push(chunk, offset, count)
     if (count < offered) this.wroteShort = true

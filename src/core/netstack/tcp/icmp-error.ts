@@ -6,7 +6,7 @@ import { remove } from './close.js'
 import type { TcpLayer } from './layer.js'
 import { narrowFlows } from './segment-size.js'
 import { seqWithin } from './sequence.js'
-import { stateSynSent } from './states.js'
+import { stateEstablished, stateSynSent } from './states.js'
 import type { Tcb } from './tcb.js'
 
 /** Node's code for an ICMP error, as Linux maps it. */
@@ -38,6 +38,6 @@ export function handleTcpError(
 /** The path carries packets of `mtu` bytes only, says who dropped one of `length` bytes. */
 function narrow(c: Tcb, mtu: number, length: number, now: number): boolean {
   if (!c.layer.context.paths.believeMtu(c.path, c.version, mtu, length, now)) return false
-  if (c.congestion !== undefined) narrowFlows(c, now)
+  if (c.stateCode >= stateEstablished) narrowFlows(c, now)
   return true
 }

@@ -3,7 +3,7 @@ import { type AddressWords, copyWords, type IpHeader, sameWords } from '../../wi
 import { flagAck, flagFin, flagRst, flagSyn, type TcpHeader } from '../../wire/tcp.js'
 import { remove } from './close.js'
 import { Connection } from './connection.js'
-import { defaultMss4, defaultMss6, initialWindowSegments, rtoAfterLostSyn } from './constants.js'
+import { defaultMss4, defaultMss6, rtoAfterLostSyn } from './constants.js'
 import { segmentSizeFor, type TcpLayer } from './layer.js'
 import type { Listener } from './listener.js'
 import { sampleMinRtt } from './min-rtt.js'
@@ -159,14 +159,6 @@ export function establish(c: Tcb, h: TcpHeader, now: number): void {
   c.segmentSize = segmentSizeFor(c.peerMss, layer.mssFor(c, now), c.tsOk ? timestampsBytes : 0)
   c.mtuProbeAt = context.paths.mtuProbeAt(c.path)
   sampleHandshake(c, h, now)
-  c.congestion = context.congestion({
-    segmentSize: c.segmentSize,
-    initialWindow: c.rto.smoothed === 0 ? c.segmentSize : initialWindowSegments * c.segmentSize,
-    selectiveAcks: c.sackOk,
-    rtt: c.rto.smoothed,
-    now,
-    random: context.random.fraction,
-  })
   c.retransmitAt = Infinity
   c.synDue = false
   c.lifetimeAt = Infinity

@@ -10,6 +10,7 @@ import { sendSegment, sendSyn } from './segment.js'
 import { cutSegments, isTooLong, probeMtu } from './segment-size.js'
 import { seqDiff } from './sequence.js'
 import { noteResent } from './spurious.js'
+import { startCongestion } from './start-congestion.js'
 import {
   stateCloseWait,
   stateEstablished,
@@ -26,8 +27,7 @@ export const transmitDone = 0
 export const transmitMore = 1
 export const transmitNoSlot = 2
 
-/** RFC 5682, 3.1, step 2. */
-const frtoSegments = 2
+const frtoSegments = 2 // RFC 5682, 3.1, step 2
 
 let budgetLeft = 0
 /** The controller's rate, bytes a millisecond, of the connection whose turn it is; Infinity: not paced. */
@@ -44,6 +44,7 @@ export function transmit(c: Tcb, budget: number, now: number): number {
   if (c.stateCode < stateEstablished) return transmitHandshake(c, now)
   const sndNxt = c.sndNxt
   const retransmits = c.retransmits
+  if (c.congestion === undefined && (c.unsent > 0 || c.finQueued)) startCongestion(c, now)
   rate = c.congestion === undefined ? Infinity : c.congestion.pacingRate
   c.sender.paceAt = Infinity
   if (rate !== Infinity) earnCredit(c, rate, now)

@@ -148,17 +148,20 @@ describe('a controller', () => {
       return fixed()
     }
     const { s, c } = dialled('mss 1000,sackOK,wscale 10', { congestion }, 8000)
+    s.send('. 1:101(100) ack 1 win 8000')
+    s.skip()
+    expect(rtt).toBe(-1) // A connection that only receives has no controller.
+    c.write(payload(2500), 0, s.now)
+    s.skip()
     expect(rtt).toBeGreaterThan(0)
     expect(drawn).toBeGreaterThanOrEqual(0)
     expect(drawn).toBeLessThan(1)
-    c.write(payload(2500), 0, s.now)
-    s.skip()
     expect(sent).toEqual([
       [1000, 1000],
       [1000, 2000],
       [500, 2500],
     ])
-    s.wait(5).send('. 1:1(0) ack 2501 win 8000')
+    s.wait(5).send('. 101:101(0) ack 2501 win 8000')
     s.wait(300)
     c.write(payload(10), 0, s.now)
     s.skip()
