@@ -1,5 +1,6 @@
 // The one relay between two connected sockets, for every way in: FIN for FIN in each direction, RST for RST, and the
 // slower side's pace. It holds no bytes besides the streams' own buffers, and thousands may idle: listeners are shared.
+import { end, reset } from '../node/half-close.js'
 import type { RelaySocket } from './dialer.js'
 
 /** What a relay carried; written to while it runs. */
@@ -83,21 +84,4 @@ function closed(this: Side): void {
   const whole = this.readableEnded && this.writableFinished
   if (!whole) failed.call(this, this.errored ?? new Error('the connection was cut'))
   if (--joined.open === 0) joined.done(joined.failure)
-}
-
-/** FIN, once everything before it has left: an end that waits behind data would keep net from sending a RST meanwhile. */
-function end(socket: RelaySocket): void {
-  if (socket.writableLength === 0) socket.end()
-  else socket.write('', error => error ?? socket.end())
-}
-
-/** RST, once a FIN that is on its way has left: net would refuse, never close the socket, and keep the process for ever. */
-function reset(socket: RelaySocket): void {
-  if (socket.destroyed) return
-  if (socket.writableEnded && !socket.writableFinished) socket.once('finish', resetNow)
-  else socket.resetAndDestroy()
-}
-
-function resetNow(this: RelaySocket): void {
-  if (!this.destroyed) this.resetAndDestroy()
 }

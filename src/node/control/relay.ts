@@ -1,5 +1,6 @@
 // Joins two streams: bytes both ways under each other's back-pressure, an end for an end, and a break for a break.
 import type { Duplex } from 'node:stream'
+import { end, type Resettable, reset } from '../half-close.js'
 
 export interface RelayOptions {
   /** `far` broke off: to close `near` so that its reader knows. */
@@ -12,7 +13,7 @@ export interface RelayOptions {
 export function relay(near: Duplex, far: Duplex, { breakNear, endFar }: RelayOptions): Promise<void> {
   const closings = [closing(near, () => breakOff(far)), closing(far, breakNear)]
   near.pipe(far, { end: false })
-  near.once('end', () => endFar(() => far.end()))
+  near.once('end', () => endFar(() => end(far)))
   far.pipe(near)
   return Promise.all(closings).then(() => {})
 }
@@ -22,11 +23,10 @@ export function isComplete(stream: Duplex): boolean {
   return stream.readableEnded && stream.writableFinished
 }
 
-export function breakOff(stream: Duplex & { resetAndDestroy?: () => unknown }): void {
+export function breakOff(stream: Resettable): void {
   if (stream.destroyed) return
   stream.on('error', () => {})
-  if (stream.resetAndDestroy !== undefined) stream.resetAndDestroy()
-  else stream.destroy()
+  reset(stream)
 }
 
 function closing(stream: Duplex, breakOther: () => void): Promise<void> {
