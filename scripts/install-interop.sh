@@ -5,7 +5,8 @@ set -eu
 packages=(wireguard-go wireguard-tools iproute2 util-linux procps openssh-client openssh-server openssh-sftp-server
   rsync git curl netcat-openbsd iperf3 tshark busybox-static
   wget python3-pip python3-requests python3-httpx python3-socks ansible-core bind9-dnsutils dnsmasq-base
-  postgresql postgresql-client redis-server redis-tools mariadb-server mariadb-client docker-registry skopeo)
+  postgresql postgresql-client redis-server redis-tools mariadb-server mariadb-client docker-registry skopeo
+  openssl rabbitmq-server exim4-daemon-light)
 
 missing=()
 for package in "${packages[@]}"; do

@@ -11,8 +11,9 @@ const tunnel = await openTunnel(conf)
 try {
   await tunnel.ready()
   const request = await new Promise((resolve, reject) => {
-    const http = createServer({ keepAliveTimeout: 0 }, (request, response) => {
-      response.end('thank you\n', () => resolve(request))
+    const http = createServer((request, response) => {
+      response.setHeader('connection', 'close').end('thank you\n')
+      request.socket.once('close', () => resolve(request))
     })
     const server = tunnel.createServer(socket => http.emit('connection', socket))
     server.on('error', reject).listen(Number(port))

@@ -14,7 +14,7 @@ import { startRabbitmq } from '../support/servers/rabbitmq.js'
 import { startRedis } from '../support/servers/redis.js'
 import { createSite, type Site, startAsNobody } from '../support/servers/unprivileged.js'
 import { startSshd } from '../support/sshd.js'
-import { projectRoot } from '../support/tarball.js'
+import { command, projectRoot } from '../support/tarball.js'
 
 const names = ['db', 'redis', 'mq', 'mail', 'web1', 'app'].map(name => `${name}.internal`)
 
@@ -75,6 +75,30 @@ describeInterop('an example of a client library', () => {
     ['undici', { HEALTH_URL: 'http://app.internal:8080/health' }],
     ['undici', { HEALTH_URL: 'https://app.internal:8443/health' }],
   ] as [string, Record<string, string>][])('%s works with %o', works)
+
+  it.each([
+    ['pg', { DATABASE_URL: 'postgres://deploy:secret@db.internal:9/postgres' }],
+    ['mysql2', { DATABASE_URL: 'mysql://deploy:secret@db.internal:9/app' }],
+    ['ioredis', { REDIS_URL: 'redis://redis.internal:9' }],
+    ['nodemailer', { SMTP_URL: 'smtp://mail.internal:9' }],
+    ['amqplib', { AMQP_URL: 'amqp://mq.internal:9' }],
+    ['ws', { WS_URL: 'ws://app.internal:9' }],
+    ['grpc-js', { GRPC_TARGET: 'app.internal:9' }],
+    ['fetch', { HEALTH_URL: 'http://app.internal:9' }],
+    ['http-agent', { HEALTH_URL: 'https://app.internal:9' }],
+    ['undici', { HEALTH_URL: 'http://app.internal:9' }],
+  ] as [string, Record<string, string>][])('%s says that the server refuses: %o', async (name, env) => {
+    const { code, stderr } = await run(name, env)
+    expect(stderr).toContain('ECONNREFUSED')
+    expect(code).toBe(1)
+  })
+
+  it('grpc-js needs no example of ours under run', async () => {
+    copyFileSync(join(projectRoot, 'test', 'consumers', 'health.mjs'), join(folder, 'health.mjs'))
+    const args = ['run', '-c', conf, process.execPath, join(folder, 'health.mjs'), 'app.internal:50051']
+    const [node, ...rest] = (await command()) as [string, ...string[]]
+    expect(await network.near.run(node, [...rest, ...args])).toMatchObject({ code: 0, stdout: 'SERVING\n' })
+  })
 
   it('dgram sends and hears', () => works('dgram', {}, 'app.internal', '8125'))
 

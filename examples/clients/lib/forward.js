@@ -11,7 +11,10 @@ export async function openForward(tunnel, target) {
   const folder = await mkdtemp(join(tmpdir(), 'forward-')) // of mode 0700
   const path = join(folder, 'socket')
   const server = createServer({ allowHalfOpen: true }, client => {
-    pipeline(client, tunnel.connect({ ...target, allowHalfOpen: true }), client, () => {})
+    const remote = tunnel.connect({ ...target, allowHalfOpen: true })
+    // The library sees its own end close; why is only known here.
+    remote.once('error', error => console.error(`${target.host}:${target.port}: ${error.message}`))
+    pipeline(client, remote, client, () => {})
   })
   server.listen(path)
   await once(server, 'listening')
