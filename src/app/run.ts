@@ -6,15 +6,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { longestConfig } from '../core/config/lines.js'
 import { TunnelError } from '../errors.js'
 import { type ControlHandlers, type ControlWayIn, openControlWayIn } from '../node/control.js'
-import { statusOf } from '../node/open.js'
-import { createDialer, type Dialer, formatTarget, type RelaySocket, type Target } from '../proxy/dialer.js'
-import {
-  boundDial,
-  createDirectDialer,
-  createHostDialer,
-  type DirectPattern,
-  parseDirectPattern,
-} from '../proxy/direct.js'
+import type { Dialer, Target } from '../proxy/dialer.js'
+import { boundDial, type DirectPattern, parseDirectPattern } from '../proxy/direct.js'
 import { type ConfOptions, readConf } from './conf.js'
 import { describeReady } from './describe.js'
 import { joinVariable } from './join.js'
@@ -23,8 +16,9 @@ import { Observer, type ObserverOptions } from './observe/observer.js'
 import type { OpenOptions } from './open-options.js'
 import { type Reach, withReach } from './reach.js'
 import { Interrupted, type RunSignals, runCommand, takeSignals } from './run-command.js'
+import { createRunDialer, statusNow } from './run-dialer.js'
 import { childEnvironment, findWrappers } from './run-environment.js'
-import { countDenied, summaryLines, TargetCount, type TunnelTotals, totalsOf, writeJobSummary } from './run-summary.js'
+import { summaryLines, TargetCount, type TunnelTotals, totalsOf, writeJobSummary } from './run-summary.js'
 import { waitForTargets } from './run-wait.js'
 import { readStdin } from './stdin.js'
 import { watchTunnel } from './watch.js'
@@ -115,7 +109,15 @@ class Run {
     this.#observer = observer
     this.#signals = signals
     this.#log = log
-    this.#dial = this.#createDial(direct)
+    this.#dial = createRunDialer({
+      reach,
+      timeout: options.timeout,
+      patterns: direct,
+      wrap: dial => observer.dialer(dial),
+      denied: this.#denied,
+      direct: this.#direct,
+      log,
+    })
   }
 
   async run(): Promise<number> {
@@ -135,20 +137,6 @@ class Run {
     } finally {
       await Promise.all([...this.#ways.map(way => way.close()), this.#wayIn?.close()])
     }
-  }
-
-  #createDial(patterns: readonly DirectPattern[]): Dialer {
-    const { timeout } = this.#options
-    const tunnel = this.#observer.dialer(countDenied(dialerOf(this.#reach, timeout), this.#denied))
-    if (patterns.length === 0) return tunnel
-    return createDirectDialer({
-      patterns,
-      tunnel,
-      host: createHostDialer(timeout),
-      onDirect: target => {
-        if (this.#direct.add(target)) this.#log.info(`${formatTarget(target)}: by the host's network, as --direct says`)
-      },
-    })
   }
 
   /** Returns the command's environment. */
@@ -261,19 +249,5 @@ class Run {
     const until = performance.now() + longestDrain
     const isBusy = () => this.#ways.some(way => way.connections > 0)
     while (isBusy() && performance.now() < until && !this.#signals.interrupted.aborted) await sleep(drainPause)
-  }
-}
-
-async function statusNow({ own, status }: Reach): Promise<Record<string, unknown>> {
-  return own === undefined ? status() : statusOf(own)
-}
-
-function dialerOf(reach: Reach, timeout: number): Dialer {
-  const { own } = reach
-  if (own !== undefined) return createDialer(target => own.connect({ ...target, timeout }))
-  return async ({ host, port }, signal) => {
-    const connection = await reach.dial(host, port, { timeout, signal })
-    // Node resets TCP alone; on a control socket, to close before both ends is the same.
-    return Object.assign(connection, { resetAndDestroy: () => connection.destroy() }) as RelaySocket
   }
 }

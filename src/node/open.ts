@@ -103,7 +103,7 @@ export function watchDials(tunnel: Tunnel, watch: JoinedDial): void {
 
 /** @internal What another process of this user may see: no keys but public ones. */
 export function statusOf(tunnel: Tunnel): Record<string, unknown> {
-  const { name } = tunnel.config.interface
+  const { name, dns } = tunnel.config.interface
   const { stack, device } = tunnel.stats()
   return {
     ...(name !== undefined && { name }),
@@ -112,6 +112,8 @@ export function statusOf(tunnel: Tunnel): Record<string, unknown> {
     stoppable: stops.has(tunnel),
     addresses: tunnel.addresses,
     mtu: tunnel.mtu,
+    // Whose names are asked for in the tunnel alone.
+    domains: [...dns.search, ...dns.routes.map(route => route.suffix)],
     peers: tunnel.peers(),
     retransmits: stack.tcpRetransmits,
     handshakes: device.sessions,

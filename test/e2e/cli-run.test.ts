@@ -3,6 +3,7 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { startDns } from '../support/dns-server.js'
 import {
   bin,
   filesIn,
@@ -222,6 +223,27 @@ describe('run --direct', () => {
     expect(stdout).toBe('by the host\n> hello\n')
     expect(stderr).toContain(`tunless: 127.0.0.1:${port}: by the host's network, as --direct says\n`)
     expect(summary(stderr)[1]).toBe(`tunless: by the host's network: 127.0.0.1:${port}`)
+  })
+
+  it("with * keeps the names of the tunnel's domains from the host, also in a tunnel that it joined", async () => {
+    const { conf, directory, tunnel } = await openGateway()
+    await startDns(tunnel, { address: '10.7.0.1', answers: { 'far.lab.test': { a: ['127.0.0.1'] } } })
+    writeFileSync(conf, readFileSync(conf, 'utf8').replace('[Interface]\n', '$&# DNSRoute = lab.test 10.7.0.1\n'))
+    const port = await local()
+    const script = `${nc(`far.lab.test ${port}`)}; ${nc(`localhost.lab.test ${port}`)}; ${nc(`localhost.example ${port}`)}`
+    const direct = ['run', '-c', conf, '--direct', '*', 'sh', '-c', script]
+    const up = start(['up', '-c', conf], directory)
+    await saying(up, /the tunnel stands/)
+    const joined = await run(direct, directory)
+    up.process.kill('SIGTERM')
+    await up.finished
+    for (const { stdout, stderr } of [joined, await run(direct, directory)]) {
+      expect(stdout).toBe('by the host\n')
+      expect(stderr).toContain('unknown host "localhost.lab.test"')
+      expect(summary(stderr).slice(1)).toEqual([
+        expect.stringMatching(`by the host's network: far.lab.test:${port}, localhost.example:${port}$`),
+      ])
+    }
   })
 
   it('is needed: without it there is no way but the tunnel', async () => {
