@@ -108,7 +108,7 @@ function ownReach(tunnel: Tunnel, log: Log): Reach {
     },
     ping: (host, options) => tunnel.ping(host, options),
     dial: (host, port, { timeout, signal }) =>
-      createDialer(target => tunnel.connect({ ...target, timeout }))({ host, port }, signal),
+      createDialer(target => tunnel.connect({ ...target, connectTimeout: timeout }))({ host, port }, signal),
     status: async () => ({}),
   }
 }

@@ -89,7 +89,7 @@ export async function up(options: UpOptions): Promise<number> {
     const listeners: WayIn[] = []
     closings.push(() => Promise.all(listeners.map(each => each.close())))
     observer.watch(tunnel, () => openByWay(listeners))
-    const dial = observer.dialer(createDialer(target => tunnel.connect({ ...target, timeout: options.timeout })))
+    const dial = observer.dialer(createDialer(target => tunnel.connect({ ...target, connectTimeout: options.timeout })))
     await openWaysIn(options, { dial, tunnel, onConnection: observer.onConnection }, log, listeners)
     const ready = await tellWhileWaiting(tunnel.ready({ timeout: options.timeout, signal }), tunnel, log)
     observer.ready()

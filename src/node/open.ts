@@ -142,7 +142,7 @@ export async function answerTo(
 async function dialFor(tunnel: Tunnel, host: string, port: number, dialing: ControlDialOptions): Promise<Duplex> {
   const { signal, timeout = defaultReadyTimeout } = dialing
   const dial = async () => {
-    const socket = tunnel.connect({ host, port, signal, timeout, allowHalfOpen: true })
+    const socket = tunnel.connect({ host, port, signal, connectTimeout: timeout, allowHalfOpen: true })
     await once(socket, 'connect')
     return socket
   }

@@ -1,5 +1,7 @@
 // The tunnel as a Node program sees it: a host without a kernel, its UDP sockets, names and readiness.
 import { EventEmitter, setMaxListeners } from 'node:events'
+import type { AgentOptions, Agent as HttpAgent } from 'node:http'
+import type { Agent as HttpsAgent, AgentOptions as SecureAgentOptions } from 'node:https'
 import { formatAddress, parseAddress } from '../core/base/address.js'
 import { encodeKey } from '../core/base/base64.js'
 import { defaultMemoryBytes } from '../core/base/packet-memory.js'
@@ -13,14 +15,18 @@ import type { Timers } from '../core/wireguard/constants.js'
 import type { DeviceEvent, DeviceLimits } from '../core/wireguard/device.js'
 import type { Peer } from '../core/wireguard/peer.js'
 import { TunnelError } from '../errors.js'
+import { createHttpAgent, createHttpsAgent } from './agents.js'
+import { bindSocketClass, type TunnelSocketConstructor } from './bound-socket.js'
 import type { KeyClaims } from './claims.js'
 import { createClock } from './clock.js'
+import { createConnect, type TunnelConnect } from './connect.js'
+import { type Connector, type ConnectorOptions, createConnector } from './connector.js'
 import { random } from './crypto/random.js'
 import { type CryptoName, selectCrypto, withCrypto } from './crypto/select.js'
 import { type DatagramOptions, DatagramSocket } from './datagram.js'
 import type { RemoteInfo } from './datagram-settings.js'
-import type { TunnelConnectOptions } from './dial.js'
 import { type EndpointEnvironment, systemResolver } from './endpoints.js'
+import { createFetch, type TunnelFetch } from './fetch.js'
 import { type ForwarderHandlers, type ForwarderOptions, openForwarder, type TunnelForwarder } from './forwarder.js'
 import { LiveChanges } from './live-changes.js'
 import { createLookup, type TunnelLookup } from './lookup.js'
@@ -33,7 +39,7 @@ import { ReadyGate, type ReadyOptions } from './ready.js'
 import { applyConfig, asEdit } from './reload.js'
 import { watchRoutes } from './route-watch.js'
 import { TunnelServer, type TunnelServerOptions } from './server.js'
-import { TunnelSocket, type TunnelSocketOptions } from './socket.js'
+import type { TunnelSocket } from './socket.js'
 import type { StackPort } from './stack-port.js'
 import { openTracing, type TraceOptions, type Tracing } from './trace.js'
 import { bindUdp, type UdpSockets } from './udp.js'
@@ -110,6 +116,12 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
    * may be handed on as the `lookup` option of others. Fails with ENOTFOUND or EAI_AGAIN, whose `cause` is a TunnelError.
    */
   readonly lookup: TunnelLookup
+  /** A TCP connection through the tunnel: net.Socket's face over the tunnel's own TCP. */
+  readonly connect: TunnelConnect
+  /** The same, by net's other name for it. */
+  readonly createConnection: TunnelConnect
+  #Socket: TunnelSocketConstructor | undefined
+  #fetch: TunnelFetch | undefined
   readonly #now: () => number
   readonly #book: PeerBook
   readonly #gate: ReadyGate
@@ -235,7 +247,7 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
       changed: () => this.#loop.changed(),
       lookup: name => this.#names.lookup(name),
       resolve: (name, options, listener) => this.#names.resolve(name, options, listener),
-      explain: (code, target) => this.#gate.explain(code, target),
+      explain: (code, target) => (this.closed ? closedError() : this.#gate.explain(code, target)),
       addRef: () => this.#countRef(1),
       release: () => this.#countRef(-1),
     }
@@ -250,6 +262,8 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
         })),
     })
     this.lookup = createLookup(this.#port)
+    this.connect = createConnect(this.#port, () => this.#mustBeOpen())
+    this.createConnection = this.connect
     this.#book = new PeerBook({
       host,
       now,
@@ -466,13 +480,35 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
     if (this.#closed !== undefined) throw closedError()
   }
 
-  /** A TCP connection through the tunnel: net.Socket's face over the tunnel's own TCP. */
-  connect(options: TunnelConnectOptions & TunnelSocketOptions): TunnelSocket
-  connect(port: number, host: string): TunnelSocket
-  connect(first: (TunnelConnectOptions & TunnelSocketOptions) | number, host?: string): TunnelSocket {
-    this.#mustBeOpen()
-    const options = typeof first === 'number' ? { port: first, host: host as string } : first
-    return new TunnelSocket(this.#port, options).connect(options)
+  /** net.Socket's class for this tunnel. Every socket of the tunnel is an instance of it. */
+  get Socket(): TunnelSocketConstructor {
+    this.#Socket ??= bindSocketClass(this.#port)
+    return this.#Socket
+  }
+
+  /**
+   * fetch() through the tunnel, by undici. Rejects as any fetch does, with a TypeError whose `cause` is the socket's error, or TUNNEL_CLOSED.
+   * Needs no `this`.
+   */
+  get fetch(): typeof globalThis.fetch {
+    this.#fetch ??= createFetch(this.connector())
+    if (this.#closed !== undefined) this.#fetch.close(closedError())
+    return this.#fetch.fetch
+  }
+
+  /** For the `connect` option of undici's Agent, Pool and Client; TLS included. */
+  connector(options: ConnectorOptions = {}): Connector {
+    return createConnector(this.connect, options)
+  }
+
+  /** An http.Agent through the tunnel, with the defaults of Node's globalAgent. Its connections end with the tunnel. */
+  httpAgent(options: AgentOptions = {}): HttpAgent {
+    return createHttpAgent(this.connect, options)
+  }
+
+  /** An https.Agent through the tunnel; TLS sessions are resumed. */
+  httpsAgent(options: SecureAgentOptions = {}): HttpsAgent {
+    return createHttpsAgent(this.connect, options)
   }
 
   /** A TCP server on the tunnel's own addresses. */
@@ -563,6 +599,7 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
       await promise
       clearTimeout(timer)
     }
+    this.#fetch?.close(closedError())
     this.#names.close(closedError())
     this.#book.close()
     this.#routes.stop()

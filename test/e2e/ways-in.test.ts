@@ -79,7 +79,7 @@ const log: Log = {
 async function open(options: Partial<WaysInOptions>): Promise<ListenerReport[]> {
   const ways: WayIn[] = []
   onTestFinished(async () => void (await Promise.all(ways.map(way => way.close()))))
-  const dial = createDialer(target => pair.runner.connect({ ...target, timeout: 5000 }))
+  const dial = createDialer(target => pair.runner.connect({ ...target, connectTimeout: 5000 }))
   const none = { timeout: 5000, proxies: [], forwards: [], reverses: [] }
   await openWaysIn({ ...none, ...options }, { dial, tunnel: pair.runner }, log, ways)
   return ways.map(way => way.report)
