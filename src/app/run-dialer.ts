@@ -51,7 +51,7 @@ async function domainsOf(reach: Reach): Promise<string[]> {
 
 function dialerOf(reach: Reach, timeout: number): Dialer {
   const { own } = reach
-  if (own !== undefined) return createDialer(target => own.connect({ ...target, timeout }))
+  if (own !== undefined) return createDialer(target => own.connect({ ...target, connectTimeout: timeout }))
   return async ({ host, port }, signal) => {
     const connection = await reach.dial(host, port, { timeout, signal })
     // Node resets TCP alone; on a control socket, to close before both ends is the same.
