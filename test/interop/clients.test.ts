@@ -16,7 +16,10 @@ import { createSite, type Site, startAsNobody } from '../support/servers/unprivi
 import { startSshd } from '../support/sshd.js'
 import { command, projectRoot } from '../support/tarball.js'
 
+/** What the certificate is for. */
 const names = ['db', 'redis', 'mq', 'mail', 'web1', 'app'].map(name => `${name}.internal`)
+/** Another name of the same host. */
+const stranger = 'stranger.internal'
 
 describeInterop('an example of a client library', () => {
   let network: Network
@@ -27,7 +30,7 @@ describeInterop('an example of a client library', () => {
   beforeAll(async () => {
     network = await createNetwork()
     const link = await createLink(network, { family: 4, psk: false, initiator: 'near' })
-    const hosts = names.map(name => `Host = ${name} ${farInside[4]}\n`).join('')
+    const hosts = [...names, stranger].map(name => `Host = ${name} ${farInside[4]}\n`).join('')
     conf = join(network.folder, 'deploy.conf')
     writeFileSync(conf, readFileSync(link.conf, 'utf8').replace('[Interface]\n', `[Interface]\n${hosts}`), {
       mode: 0o600,
@@ -62,6 +65,7 @@ describeInterop('an example of a client library', () => {
     ['mysql2', { DATABASE_URL: 'mysql://deploy:secret@db.internal/app?ssl={"verifyIdentity":true}' }],
     ['ioredis', { REDIS_URL: 'redis://:secret@redis.internal' }],
     ['ioredis', { REDIS_URL: 'rediss://:secret@redis.internal:6380' }],
+    ['nodemailer', { SMTP_URL: 'smtps://deploy:secret@mail.internal:465' }],
     ['amqplib', { AMQP_URL: 'amqp://deploy:secret@mq.internal' }],
     ['amqplib', { AMQP_URL: 'amqps://deploy:secret@mq.internal' }],
     ['ws', { WS_URL: 'ws://app.internal:8080/deploys' }],
@@ -90,6 +94,23 @@ describeInterop('an example of a client library', () => {
   ] as [string, Record<string, string>][])('%s says that the server refuses: %o', async (name, env) => {
     const { code, stderr } = await run(name, env)
     expect(stderr).toContain('ECONNREFUSED')
+    expect(code).toBe(1)
+  })
+
+  it.each([
+    ['pg', { DATABASE_URL: `postgres://deploy:secret@${stranger}/postgres?sslmode=verify-full` }],
+    ['mysql2', { DATABASE_URL: `mysql://deploy:secret@${stranger}/app?ssl={"verifyIdentity":true}` }],
+    ['ioredis', { REDIS_URL: `rediss://:secret@${stranger}:6380` }],
+    ['nodemailer', { SMTP_URL: `smtp://deploy:secret@${stranger}:587` }],
+    ['amqplib', { AMQP_URL: `amqps://deploy:secret@${stranger}` }],
+    ['ws', { WS_URL: `wss://${stranger}:8443` }],
+    ['grpc-js', { GRPC_TARGET: `${stranger}:50052`, GRPC_TLS: '1' }],
+    ['fetch', { HEALTH_URL: `https://${stranger}:8443` }],
+    ['http-agent', { HEALTH_URL: `https://${stranger}:8443` }],
+    ['undici', { HEALTH_URL: `https://${stranger}:8443` }],
+  ] as [string, Record<string, string>][])('%s refuses a certificate for another name', async (name, env) => {
+    const { code, stderr } = await run(name, env)
+    expect(stderr).toContain("does not match certificate's altnames")
     expect(code).toBe(1)
   })
 

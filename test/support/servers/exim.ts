@@ -1,4 +1,4 @@
-// Exim on port 587: it asks for STARTTLS and a password, and keeps what it takes in one mailbox.
+// Exim on port 587, with STARTTLS, and 465, with TLS: it asks for a password, and keeps what it takes in one mailbox.
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { until } from '../process.js'
@@ -29,7 +29,8 @@ primary_hostname = mail.internal
 spool_directory = ${folder}
 log_file_path = ${folder}/%slog
 local_interfaces = ${site.address}
-daemon_smtp_ports = 587
+daemon_smtp_ports = 587 : 465
+tls_on_connect_ports = 465
 tls_certificate = ${site.certificate}
 tls_privatekey = ${site.key}
 tls_advertise_hosts = *
