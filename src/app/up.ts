@@ -21,7 +21,7 @@ import { uapiOf } from './uapi.js'
 import { serveUapi, type UapiSocket, uapiPath } from './uapi-socket.js'
 import { tellWhileWaiting } from './waiting.js'
 import { tunnelEnded, watchTunnel } from './watch.js'
-import { openByWay, openWaysIn, tellWaysIn, type WayIn, type WaysInOptions } from './ways-in.js'
+import { openByWay, openWaysIn, type ReloadUsers, tellWaysIn, type WayIn, type WaysInOptions } from './ways-in.js'
 import { keepYoungHeapSmall } from './young-heap.js'
 
 export interface UpOptions extends ConfOptions, OpenOptions, TraceOptions, WaysInOptions, ObserverOptions {
@@ -49,6 +49,7 @@ export async function up(options: UpOptions): Promise<number> {
   if (options.detach) whenStarterEnds(starterEnded)
   const manager = findServiceManager(process.env, log)
   let reload = () => {}
+  let reloadUsers: ReloadUsers = async () => {}
   let observer: Observer | undefined
   const closings: (() => unknown)[] = [
     onHangup(
@@ -70,7 +71,13 @@ export async function up(options: UpOptions): Promise<number> {
     closings.push(() => tunnel.close())
     watchTunnel(tunnel, log)
     allowStop(tunnel, () => stop.end('ended by `tunless down`'))
-    reload = createReload(() => readUpConf(options, log), tunnel, manager, log)
+    reload = createReload(
+      () => readUpConf(options, log),
+      tunnel,
+      manager,
+      log,
+      () => reloadUsers(),
+    )
     // Only now: while another process has the key, the files may be its.
     const { readyFile, pidFile } = options
     if (readyFile !== undefined) {
@@ -90,7 +97,7 @@ export async function up(options: UpOptions): Promise<number> {
     closings.push(() => Promise.all(listeners.map(each => each.close())))
     observer.watch(tunnel, () => openByWay(listeners))
     const dial = observer.dialer(createDialer(target => tunnel.connect({ ...target, connectTimeout: options.timeout })))
-    await openWaysIn(options, { dial, tunnel, onConnection: observer.onConnection }, log, listeners)
+    reloadUsers = await openWaysIn(options, { dial, tunnel, onConnection: observer.onConnection }, log, listeners)
     const ready = await tellWhileWaiting(tunnel.ready({ timeout: options.timeout, signal }), tunnel, log)
     observer.ready()
     const said = announce(tunnel, ready, listeners, log)

@@ -4,7 +4,7 @@ import { connect } from 'node:net'
 import { TunnelError } from '../errors.js'
 import type { Tunnel } from '../node/tunnel.js'
 import type { ConnectionRecord } from '../proxy/client.js'
-import { createCredentials } from '../proxy/credentials.js'
+import { createCredentials, type Users } from '../proxy/credentials.js'
 import { startDatagramForward } from '../proxy/datagram-forward.js'
 import { asRelaySocket, createDialer, type Dialer, formatTarget, type Target } from '../proxy/dialer.js'
 import { boundDial, createHostDialer } from '../proxy/direct.js'
@@ -53,7 +53,7 @@ export interface Carrier {
   /** Undefined where another process runs the tunnel and takes dials alone. */
   readonly tunnel: Tunnel | undefined
   /** Users of the proxies, besides those of the file. */
-  readonly users?: Iterable<readonly [user: string, password: string]>
+  readonly users?: Users
   readonly onConnection?: (record: ConnectionRecord) => void
 }
 
@@ -64,8 +64,16 @@ export interface WayIn {
   close(): Promise<void>
 }
 
+/** Reads the file of --auth-file again; one that cannot be used changes nothing, and is told. Never rejects. */
+export type ReloadUsers = () => Promise<void>
+
 /** Adds each to `ways` as soon as it listens, for whoever has to close them. Rejects with the first that cannot. */
-export async function openWaysIn(options: WaysInOptions, carrier: Carrier, log: Log, ways: WayIn[]): Promise<void> {
+export async function openWaysIn(
+  options: WaysInOptions,
+  carrier: Carrier,
+  log: Log,
+  ways: WayIn[],
+): Promise<ReloadUsers> {
   const { proxies, forwards, reverses, timeout, authFile, maxClients } = options
   const { dial, tunnel, users = [], onConnection } = carrier
   const onError = createDialLog(log, timeout)
@@ -74,7 +82,8 @@ export async function openWaysIn(options: WaysInOptions, carrier: Carrier, log: 
   if (authFile !== undefined && proxies.length === 0) {
     throw new TunnelError('USAGE', '--auth-file is for the proxy of -D: add -D PORT, or leave it out')
   }
-  const known = [...users, ...(authFile === undefined ? [] : await readAuthFile(authFile, log.warn))]
+  const readUsers = async () => [...users, ...(authFile === undefined ? [] : await readAuthFile(authFile, log.warn))]
+  const known = await readUsers()
   const credentials = known.length === 0 ? undefined : createCredentials(known)
   for (const at of proxies) checkProxyAt(at, credentials !== undefined)
   // A name that nobody knows is better said now than to each client.
@@ -89,6 +98,15 @@ export async function openWaysIn(options: WaysInOptions, carrier: Carrier, log: 
     ways.push(forward.protocol === 'udp' ? await openDatagrams(forward) : await openForward(forward))
   }
   for (const reverse of reverses) ways.push(await openReverse(reverse))
+  return async () => {
+    if (authFile === undefined) return
+    try {
+      credentials?.replace(await readUsers())
+      log.info(`${authFile} is reloaded`)
+    } catch (error) {
+      log.error(`the users are not reloaded: ${(error as Error).message} (${(error as TunnelError).code})`)
+    }
+  }
 
   async function openProxy(at: ListenAt): Promise<WayIn> {
     const proxy = await startProxy({

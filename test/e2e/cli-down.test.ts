@@ -189,6 +189,37 @@ describe('SIGHUP of up', () => {
     expect((await up.finished).code).toBe(0)
   })
 
+  it('reads the users of the proxy again; who is in stays', async () => {
+    const { conf, directory } = await openGateway()
+    const users = join(directory, 'users')
+    writeFileSync(users, 'ci:first\n', { mode: 0o600 })
+    const up = start(['up', '-c', conf, '-D', '0', '--auth-file', users], directory)
+    const [, port] = /proxy on 127\.0\.0\.1:(\d+)/.exec(await saying(up, /proxy on/)) as unknown as [string, string]
+    const enter = async (user: string) => {
+      const socket = connect(Number(port), '127.0.0.1')
+      const token = Buffer.from(user).toString('base64')
+      socket.write(`CONNECT gateway:7 HTTP/1.1\r\nHost: gateway:7\r\nProxy-Authorization: Basic ${token}\r\n\r\n`)
+      const [answer] = await once(socket, 'data')
+      return { socket, status: `${answer}`.slice(9, 12) }
+    }
+    const first = await enter('ci:first')
+    expect(first.status).toBe('200')
+
+    writeFileSync(users, 'ci:second\n')
+    up.process.kill('SIGHUP')
+    await saying(up, /users is reloaded\n/)
+    expect((await enter('ci:first')).status).toBe('407')
+    expect((await enter('ci:second')).status).toBe('200')
+    first.socket.write('still here')
+    let heard = ''
+    while (!heard.endsWith('still here')) heard += (await once(first.socket, 'data'))[0]
+
+    writeFileSync(users, 'nobody\n')
+    up.process.kill('SIGHUP')
+    await saying(up, /the users are not reloaded: .*users:1: there is no colon.*\(CONFIG_INVALID\)\n/)
+    expect((await enter('ci:second')).status).toBe('200')
+  })
+
   it('takes a new private key over', async () => {
     const { conf, directory, tunnel } = await openGateway()
     const up = start(['up', '-c', conf], directory)
