@@ -81,16 +81,16 @@ describeInterop('an example of a client library', () => {
   ] as [string, Record<string, string>][])('%s works with %o', works)
 
   it.each([
-    ['pg', { DATABASE_URL: 'postgres://deploy:secret@db.internal:9/postgres' }],
-    ['mysql2', { DATABASE_URL: 'mysql://deploy:secret@db.internal:9/app' }],
-    ['ioredis', { REDIS_URL: 'redis://redis.internal:9' }],
-    ['nodemailer', { SMTP_URL: 'smtp://mail.internal:9' }],
-    ['amqplib', { AMQP_URL: 'amqp://mq.internal:9' }],
-    ['ws', { WS_URL: 'ws://app.internal:9' }],
-    ['grpc-js', { GRPC_TARGET: 'app.internal:9' }],
-    ['fetch', { HEALTH_URL: 'http://app.internal:9' }],
-    ['http-agent', { HEALTH_URL: 'https://app.internal:9' }],
-    ['undici', { HEALTH_URL: 'http://app.internal:9' }],
+    ['pg', { DATABASE_URL: 'postgres://deploy:secret@db.internal:8079/postgres' }],
+    ['mysql2', { DATABASE_URL: 'mysql://deploy:secret@db.internal:8079/app' }],
+    ['ioredis', { REDIS_URL: 'redis://redis.internal:8079' }],
+    ['nodemailer', { SMTP_URL: 'smtp://mail.internal:8079' }],
+    ['amqplib', { AMQP_URL: 'amqp://mq.internal:8079' }],
+    ['ws', { WS_URL: 'ws://app.internal:8079' }],
+    ['grpc-js', { GRPC_TARGET: 'app.internal:8079' }],
+    ['fetch', { HEALTH_URL: 'http://app.internal:8079' }],
+    ['http-agent', { HEALTH_URL: 'https://app.internal:8079' }],
+    ['undici', { HEALTH_URL: 'http://app.internal:8079' }],
   ] as [string, Record<string, string>][])('%s says that the server refuses: %o', async (name, env) => {
     const { code, stderr } = await run(name, env)
     expect(stderr).toContain('ECONNREFUSED')
