@@ -27,6 +27,8 @@ export interface Reach {
   dial(host: string, port: number, options: { timeout: number; signal: AbortSignal }): Promise<Duplex>
   /** The tunnel itself, where it is this process's own. */
   readonly own: Tunnel | undefined
+  /** Resolves when the tunnel is closed, by whoever runs it. */
+  readonly ended: Promise<void>
   /** What the process that runs it tells of it. */
   status(): Promise<Record<string, unknown>>
 }
@@ -87,6 +89,7 @@ function joinedReach(joined: JoinedTunnel): Reach {
   return {
     pid: joined.pid,
     own: undefined,
+    ended: joined.closed,
     ready: options => joined.ready(options),
     lookup: (host, signal) => joined.lookup(host, signal),
     ping: (host, options) => joined.ping(host, options),
@@ -99,6 +102,7 @@ function ownReach(tunnel: Tunnel, log: Log): Reach {
   return {
     pid: undefined,
     own: tunnel,
+    ended: new Promise(resolve => tunnel.once('close', () => resolve())),
     ready: options => tellWhileWaiting(tunnel.ready(options), tunnel, log),
     lookup: async host => {
       const found = await tunnel.lookup(host, { all: true }).catch(error => {

@@ -206,10 +206,17 @@ class Run {
 
   async #runCommand(env: Record<string, string | undefined>): Promise<number> {
     const { command } = this.#options
+    const { pid } = this.#reach
+    const name = basename(command[0] as string)
     // A tunnel of our own counts from its beginning.
     const before = this.#reach.own === undefined ? await this.#totals() : totalsOf({})
     const began = performance.now()
+    let isRunning = true
+    void this.#reach.ended.then(() => {
+      if (isRunning) this.#log.error(`the tunnel${whose(pid)} has ended: the command goes on without it`)
+    })
     const ended = await runCommand(command, env, this.#signals)
+    isRunning = false
     if (typeof ended === 'object') {
       this.#log.error(ended.reason)
       return ended.code
@@ -219,19 +226,19 @@ class Run {
     const after = await this.#totals()
     if (before !== undefined && after !== undefined) {
       const report = {
-        command: basename(command[0] as string),
+        command: name,
         code: ended,
         duration,
         before,
         after,
-        sharedWith: this.#reach.pid,
+        sharedWith: pid,
         denied: this.#denied,
         direct: this.#direct,
       }
       for (const line of summaryLines(report)) this.#log.info(line)
       const failure = writeJobSummary(report, process.env.GITHUB_STEP_SUMMARY)
       if (failure !== undefined) this.#log.warn(failure)
-    }
+    } else this.#log.info(`${name}: exit code ${ended}; the tunnel${whose(pid)} had ended before`)
     return ended
   }
 
@@ -250,4 +257,8 @@ class Run {
     const isBusy = () => this.#ways.some(way => way.connections > 0)
     while (isBusy() && performance.now() < until && !this.#signals.interrupted.aborted) await sleep(drainPause)
   }
+}
+
+function whose(pid: number | undefined): string {
+  return pid === undefined ? '' : ` of process ${pid}`
 }

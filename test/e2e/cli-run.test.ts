@@ -147,6 +147,29 @@ describe('run', () => {
     expect(filesIn(directory)).toEqual(['runner.conf'])
   })
 
+  it('says when the tunnel that it joined ends; its proxies and nc fail clearly, and the exit code is the command’s', async () => {
+    const { conf, directory } = await openGateway()
+    const up = start(['up', '-c', conf], directory)
+    await saying(up, /the tunnel stands/)
+    const asks = `${process.execPath} -e "$CLIENT" gateway:7`
+    const script = `${asks}; echo ready; read -r line; ${asks}; ${nc('gateway 7')} 2>&1; echo "nc $?"; exit 9`
+    const running = start(['run', '-c', conf, 'sh', '-c', script], directory, { CLIENT: proxyClient })
+    while (!running.printed().endsWith('ready\n')) await once(running.process.stdout, 'data')
+    up.process.kill('SIGTERM')
+    await up.finished
+    const gone = `the tunnel of process ${up.process.pid} `
+    await saying(running, /has ended: the command goes on without it\n/)
+    running.process.stdin.end('go on\n')
+    const { code, stdout, stderr } = await running.finished
+    expect(code).toBe(9)
+    const [, later] = stdout.split('ready\n') as [string, string]
+    expect(later).toMatch(/^HTTP\/1\.1 502 Bad Gateway\r\n.*this key's tunnel has ended/s)
+    expect(later).toMatch(/tunless: .*this key's tunnel has ended.*\(TUNNEL_CLOSED\)\nnc 1\n$/)
+    expect(stderr).toContain(`${gone}has ended: the command goes on without it\n`)
+    expect(stderr).toContain(`tunless: sh: exit code 9; ${gone}had ended before\n`)
+    expect(filesIn(directory)).toEqual(['runner.conf'])
+  })
+
   it('refuses what a tunnel of another process cannot do for it', async () => {
     const { conf, directory } = await openGateway()
     const up = start(['up', '-c', conf], directory)
