@@ -3,7 +3,7 @@ import type { IpAddress } from '../core/base/address.js'
 import type { SocketCode, UdpSocket } from '../core/netstack/stack.js'
 import { type Message, readBind, readSend, type SendArguments, type SendCallback } from './datagram-arguments.js'
 import { DatagramNames, type FoundAddress } from './datagram-names.js'
-import { DatagramSettings } from './datagram-settings.js'
+import { DatagramSettings, type RemoteInfo } from './datagram-settings.js'
 import { type AddressInfo, addressInfo } from './dial.js'
 import { checkPort, connectError, ioError, localCode, localError, lookupError, usageError } from './socket-error.js'
 import type { StackPort } from './stack-port.js'
@@ -29,8 +29,13 @@ export class DatagramSocket extends DatagramSettings {
   #closed = false
 
   /** @internal Use {@link Tunnel.createSocket}. */
-  constructor(stackPort: StackPort, options: DatagramOptions | 'udp4' | 'udp6' = {}) {
+  constructor(
+    stackPort: StackPort,
+    options: DatagramOptions | 'udp4' | 'udp6' = {},
+    onMessage?: (message: Buffer, from: RemoteInfo) => void,
+  ) {
     super(stackPort)
+    if (onMessage !== undefined) this.on('message', onMessage)
     this.#stackPort = stackPort
     const { type, signal, lookupQueue }: DatagramOptions = typeof options === 'string' ? { type: options } : options
     if (type !== undefined && type !== 'udp4' && type !== 'udp6') {

@@ -48,7 +48,8 @@ export async function openTunnel(source: ConfigSource, options: TunnelOptions = 
   if (claim.warning !== undefined) warnings.push(claim.warning)
   try {
     signal?.throwIfAborted()
-    tunnel = await Tunnel.open(config, privateKey, options, new KeyClaims(publicKey, claim, claimFor))
+    const claims = new KeyClaims(publicKey, claim, claimFor)
+    tunnel = await Tunnel.open({ config, privateKey, options, claims })
     resolve(tunnel)
     if (signal?.aborted) {
       await tunnel.close()
