@@ -176,7 +176,7 @@ print(requests.get('${services}/hello').text + httpx.get('${services}/hello').te
 
   describe('databases behind -L', () => {
     it('psql', async () => {
-      const at = ['-h', '127.0.0.1', '-p', String(near.postgres), '-U', 'postgres', '-At']
+      const at = [`postgres://deploy:secret@127.0.0.1:${near.postgres}/postgres`, '-At']
       const sql = 'CREATE TABLE t AS SELECT generate_series(1, 100000) n; SELECT sum(n) FROM t'
       expect(await must('psql', [...at, '-q', '-c', sql])).toBe('5000050000\n')
       const copied = await must('bash', ['-c', 'psql "$@" -c "COPY t TO STDOUT" | wc -l', 'bash', ...at])
@@ -184,7 +184,7 @@ print(requests.get('${services}/hello').text + httpx.get('${services}/hello').te
     })
 
     it('redis-cli', async () => {
-      const redis = (...args: string[]) => must('redis-cli', ['-p', String(near.redis), ...args])
+      const redis = (...args: string[]) => must('redis-cli', ['-u', `redis://default:secret@127.0.0.1:${near.redis}`, ...args])
       await redis('set', 'k', 'v'.repeat(100_000))
       expect(await redis('strlen', 'k')).toBe('100000\n')
       expect((await redis('get', 'k')).length).toBe(100_001)

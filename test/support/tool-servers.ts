@@ -1,13 +1,17 @@
 // The servers that a deploy job talks to, each the real one, on the far host: databases, a registry of images and one of npm, an index
 // of Python packages, git over http, DNS.
 import { createHash } from 'node:crypto'
-import { chmodSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { programFile } from './interop.js'
 import { farInside } from './link.js'
 import type { Network } from './netns.js'
 import { must, type Program } from './process.js'
+import { startMariadb } from './servers/mariadb.js'
+import { startPostgres } from './servers/postgres.js'
+import { startRedis } from './servers/redis.js'
+import { createSite } from './servers/unprivileged.js'
 
 export const ports = { web: 8080, npm: 4873, postgres: 5432, redis: 6379, mysql: 3306, images: 5000, dns: 53 } as const
 
@@ -17,7 +21,7 @@ const verdaccio = '/var/lib/tunless-interop/verdaccio/node_modules/verdaccio/bin
 
 /** Starts all of them and waits until each answers. Files that they serve are in `web` and below. */
 export async function startToolServers(network: Network): Promise<{ readonly web: string }> {
-  chmodSync(network.folder, 0o711) // the database runs as its own user
+  const site = await createSite(network.far, host, [])
   const folder = (name: string) => {
     const path = join(network.folder, name)
     mkdirSync(path)
@@ -28,10 +32,10 @@ export async function startToolServers(network: Network): Promise<{ readonly web
   await Promise.all([
     startWeb(start, web),
     startNpm(start, folder('npm')),
-    startPostgres(start, folder('postgres')),
-    startMysql(start, folder('mysql')),
+    startPostgres(site),
+    startMariadb(site),
+    startRedis(site),
     startImages(start, folder('images')),
-    startRedis(start),
     startDns(start),
   ])
   return { web }
@@ -72,33 +76,6 @@ async function startNpm(start: Start, folder: string): Promise<void> {
   ]
   writeFileSync(config, `${lines.join('\n')}\n`)
   await start(process.execPath, verdaccio, '-c', config, '-l', `${host}:${ports.npm}`).prints(/http address/, slow)
-}
-
-async function startPostgres(start: Start, folder: string): Promise<void> {
-  await must('chown', ['postgres', folder])
-  const versions = '/usr/lib/postgresql'
-  const programs = join(versions, readdirSync(versions).sort().at(-1) as string, 'bin')
-  const asUser = ['--reuid=postgres', '--regid=postgres', '--clear-groups']
-  const initialise = ['-D', folder, '-A', 'trust', '-U', 'postgres', '--no-sync', '--no-instructions']
-  await must('setpriv', [...asUser, join(programs, 'initdb'), ...initialise])
-  writeFileSync(join(folder, 'pg_hba.conf'), 'host all all all trust\n')
-  const run = ['-D', folder, '-h', host, '-p', String(ports.postgres), '-k', '', '-F']
-  await start('setpriv', ...asUser, join(programs, 'postgres'), ...run).prints(/ready to accept connections/, slow)
-}
-
-async function startRedis(start: Start): Promise<void> {
-  const open = ['--bind', host, '--port', String(ports.redis), '--protected-mode', 'no', '--save', '']
-  await start('redis-server', ...open).prints(/Ready to accept/)
-}
-
-async function startMysql(start: Start, folder: string): Promise<void> {
-  const both = ['--no-defaults', `--datadir=${folder}`, '--user=root']
-  const initialise = ['--auth-root-authentication-method=normal', '--skip-test-db']
-  await must('mariadb-install-db', [...both, ...initialise])
-  const grant = join(folder, 'grant.sql')
-  writeFileSync(grant, "CREATE USER deploy@'%' IDENTIFIED BY 'secret';\nGRANT ALL ON *.* TO deploy@'%';\n")
-  const run = [`--bind-address=${host}`, `--port=${ports.mysql}`, `--socket=${folder}/s`, `--init-file=${grant}`]
-  await start('mariadbd', ...both, ...run, '--skip-name-resolve').prints(/ready for connections/, slow)
 }
 
 async function startImages(start: Start, folder: string): Promise<void> {

@@ -19,6 +19,7 @@ export async function startMariadb(site: Site): Promise<Program> {
     '--no-defaults',
     data,
     ...small,
+    '--skip-name-resolve',
     `--bind-address=${site.address}`,
     `--socket=${join(folder, 'socket')}`,
     `--pid-file=${join(folder, 'pid')}`,
