@@ -121,6 +121,16 @@ describeInterop('an example of a client library', () => {
     expect(await network.near.run(node, [...rest, ...args])).toMatchObject({ code: 0, stdout: 'SERVING\n' })
   })
 
+  it('takes the text of a configuration from TUNLESS_CONFIG', async () => {
+    const env = {
+      ...process.env,
+      TUNLESS_CONFIG: readFileSync(conf, 'utf8'),
+      REDIS_URL: 'redis://:secret@redis.internal',
+    }
+    const result = await network.near.run(process.execPath, [join(folder, 'ioredis.js')], { env })
+    expect(result).toMatchObject({ code: 0, stderr: '', stdout: promised('ioredis') })
+  })
+
   it('dgram sends and hears', () => works('dgram', {}, 'app.internal', '8125'))
 
   it('server is asked from the far side', async () => {
