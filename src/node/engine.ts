@@ -1,4 +1,4 @@
-// What runs under a tunnel: a host without a kernel, its UDP sockets and loop, names, peers and readiness, joined to each other.
+// What runs under a tunnel: a host without a kernel, UDP sockets and loop, names, peers and readiness, joined to each other.
 import { setMaxListeners } from 'node:events'
 import { encodeKey } from '../core/base/base64.js'
 import type { Config } from '../core/config/config.js'
@@ -62,6 +62,7 @@ export class Engine {
   /** Closed, or being closed. */
   isClosed = false
   readonly #closing = new AbortController()
+  readonly #listening = new Set<() => void>()
   #received = 0
   #udpError: NodeJS.ErrnoException | undefined
   #refs = 0
@@ -91,6 +92,10 @@ export class Engine {
       lookup: name => this.names.lookup(name),
       resolve: (name, options, listener) => this.names.resolve(name, options, listener),
       explain: (code, target) => (this.isClosed ? closedError() : this.gate.explain(code, target)),
+      whenClosed: closed => {
+        this.#listening.add(closed)
+        return () => this.#listening.delete(closed)
+      },
       addRef: () => this.#countRef(1),
       release: () => this.#countRef(-1),
     }
@@ -269,6 +274,7 @@ export class Engine {
     this.#routes.stop()
     this.live.forgetKey()
     this.host.close(this.now())
+    for (const closed of this.#listening) closed()
     this.udp.endTurn()
     this.#loop.stop()
     this.#closing.abort(closedError())

@@ -10,7 +10,8 @@ import { type ControlDialOptions, type ControlQuestion, claimKey } from './contr
 import { selectCrypto } from './crypto/select.js'
 import { type ConfigSource, loadConfig } from './load-config.js'
 import { defaultReadyTimeout } from './ready.js'
-import { Tunnel, type TunnelOptions } from './tunnel.js'
+import { Tunnel } from './tunnel.js'
+import type { TunnelOptions } from './tunnel-options.js'
 import { withResolvers } from './with-resolvers.js'
 
 /**

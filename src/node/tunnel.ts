@@ -9,7 +9,8 @@ import { createHttpAgent, createHttpsAgent } from './agents.js'
 import { bindSocketClass, type TunnelSocketConstructor } from './bound-socket.js'
 import { createConnect, type TunnelConnect } from './connect.js'
 import { type Connector, type ConnectorOptions, createConnector } from './connector.js'
-import { type DatagramOptions, DatagramSocket } from './datagram.js'
+import { DatagramSocket } from './datagram.js'
+import type { DatagramOptions } from './datagram-arguments.js'
 import type { RemoteInfo } from './datagram-settings.js'
 import { closedError, type Engine } from './engine.js'
 import { createFetch, type TunnelFetch } from './fetch.js'
@@ -26,8 +27,6 @@ import { TunnelServer, type TunnelServerOptions } from './server.js'
 import type { TunnelSocket } from './socket.js'
 import { closes, handshakes } from './tunnel-channels.js'
 import type { Ready, TunnelEvents } from './tunnel-options.js'
-
-export type { Ready, TunnelEvents, TunnelOptions } from './tunnel-options.js'
 
 /** An open tunnel. Made by {@link openTunnel}. */
 export class Tunnel extends EventEmitter<TunnelEvents> {
