@@ -184,7 +184,8 @@ print(requests.get('${services}/hello').text + httpx.get('${services}/hello').te
     })
 
     it('redis-cli', async () => {
-      const redis = (...args: string[]) => must('redis-cli', ['-u', `redis://default:secret@127.0.0.1:${near.redis}`, ...args])
+      const redis = (...args: string[]) =>
+        must('redis-cli', ['-u', `redis://default:secret@127.0.0.1:${near.redis}`, ...args])
       await redis('set', 'k', 'v'.repeat(100_000))
       expect(await redis('strlen', 'k')).toBe('100000\n')
       expect((await redis('get', 'k')).length).toBe(100_001)
