@@ -17,7 +17,7 @@ import { clearReadyFile, readyReport, removeReadyFile, writeReadyFile } from './
 import { createReload } from './reload.js'
 import { findServiceManager } from './service-manager.js'
 import { readStdin } from './stdin.js'
-import { aborted, stopAt } from './stop.js'
+import { aborted, removal, stopAt } from './stop.js'
 import { uapiOf } from './uapi.js'
 import { serveUapi, type UapiSocket, uapiPath } from './uapi-socket.js'
 import { tellWhileWaiting } from './waiting.js'
@@ -83,11 +83,11 @@ export async function up(options: UpOptions): Promise<number> {
     const { readyFile, pidFile } = options
     if (readyFile !== undefined) {
       clearReadyFile(readyFile)
-      closings.push(() => removeReadyFile(readyFile))
+      closings.push(removal(() => removeReadyFile(readyFile)))
     }
     if (pidFile !== undefined) {
       writePidFile(pidFile)
-      closings.push(() => removePidFile(pidFile))
+      closings.push(removal(() => removePidFile(pidFile)))
     }
     const uapi = await startUapi(options, tunnel, log)
     if (uapi !== undefined) {
