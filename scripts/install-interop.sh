@@ -6,7 +6,8 @@ packages=(wireguard-go wireguard-tools iproute2 util-linux procps openssh-client
   rsync git curl netcat-openbsd iperf3 tshark busybox-static
   wget python3-pip python3-requests python3-httpx python3-socks ansible-core bind9-dnsutils dnsmasq-base
   postgresql postgresql-client redis-server redis-tools mariadb-server mariadb-client docker-registry skopeo
-  openssl rabbitmq-server exim4-daemon-light)
+  openssl rabbitmq-server exim4-daemon-light zsh fish strace
+  python3-venv systemd nix-bin)
 
 missing=()
 for package in "${packages[@]}"; do
@@ -35,3 +36,5 @@ if ! grep -qs "\"version\": \"$version\"" $npm_registry/node_modules/verdaccio/p
     > $npm_registry/package.json
   npm install --prefix $npm_registry --omit=dev --no-audit --no-fund --loglevel=error >/dev/null
 fi
+
+bash "$(dirname "$0")/install-recipes.sh"
