@@ -1,4 +1,5 @@
 // What a connection's stream tells of itself as net.Socket does: its two ends and its state.
+import { type InspectOptions, inspect } from 'node:util'
 import { ConnectionStream } from './connection-stream.js'
 import { type AddressInfo, addressInfo } from './dial.js'
 
@@ -48,6 +49,13 @@ export abstract class NamedStream extends ConnectionStream {
 
   get remoteFamily(): string | undefined {
     return this.#remote?.family
+  }
+
+  /** What a log should have of it: not its buffers, and nothing of the tunnel below. */
+  [inspect.custom](_depth: number, options: InspectOptions): string {
+    const { readyState, localAddress, localPort, remoteAddress, remotePort, bytesRead, bytesWritten } = this
+    const shown = { readyState, localAddress, localPort, remoteAddress, remotePort, bytesRead, bytesWritten }
+    return `TunnelSocket ${inspect(shown, options)}`
   }
 
   /** Not connected yet, or no longer. */
