@@ -8,7 +8,7 @@ import { startSshd } from './sshd.js'
 
 export interface DeploySite {
   readonly link: Link
-  /** The runner's configuration, where web1 and db are names. */
+  /** The runner's configuration, in which web1, db and registry.internal are names. */
   readonly conf: string
   /** The private key that web1 takes, and its line of known_hosts. */
   readonly sshKey: string
@@ -21,7 +21,7 @@ export interface DeploySite {
 
 export async function createDeploySite(network: Network): Promise<DeploySite> {
   const link = await createLink(network, { family: 4, psk: true, initiator: 'near' })
-  const hosts = `Host = web1 ${farInside[4]}\nHost = db ${farInside[4]}\n`
+  const hosts = ['web1', 'db', 'registry.internal'].map(name => `Host = ${name} ${farInside[4]}\n`).join('')
   const conf = readFileSync(link.conf, 'utf8').replace('Address =', `${hosts}Address =`)
   writeFileSync(link.conf, conf)
   await startSshd(network, link)

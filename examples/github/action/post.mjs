@@ -15,8 +15,9 @@ if (folder) {
 function summary(log) {
   const totals = new Map()
   for (const line of log.split('\n').filter(Boolean)) {
-    const { target, result, bytesSent, bytesReceived } = JSON.parse(line)
+    const { way, target, result, bytesSent, bytesReceived } = JSON.parse(line)
     if (result === undefined) continue // a note about lost lines
+    if (way === 'join' && bytesSent + bytesReceived === 0) continue // main.mjs has waited for it
     const key = `${cell(target)} | ${result}`
     const total = totals.get(key) ?? { count: 0, sent: 0, received: 0 }
     total.count++

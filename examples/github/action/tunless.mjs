@@ -18,7 +18,7 @@ export function lines(name) {
 export function tunless(args) {
   const { resolve } = createRequire(join(process.env.GITHUB_WORKSPACE, 'package.json'))
   const command = join(resolve('tunless/package.json'), '../dist/bin.cjs')
-  const { INPUT_CONFIG, ...env } = process.env
+  const { INPUT_CONFIG, GITHUB_STEP_SUMMARY: _, ...env } = process.env // the summary is the post step's
   const result = spawnSync(process.execPath, [command, ...args], {
     stdio: ['ignore', 'inherit', 'inherit'],
     env: { ...env, TUNLESS_CONFIG: INPUT_CONFIG },
