@@ -51,6 +51,21 @@ describe('up --detach', () => {
     expect(filesIn(directory)).toEqual(['runner.conf'])
   })
 
+  it('does not mind that the process in the background leaves first', async () => {
+    const { conf, directory } = await openGateway()
+    const pidFile = join(directory, 'up.pid')
+    endLater(pidFile)
+    // Somebody else holds its stderr, so the one in front waits for the end of that while the other lets go of it.
+    const preload = join(directory, 'preload.cjs')
+    const sleep = `require('child_process').spawn('sleep', ['4'], { stdio: ['ignore', 'ignore', 2], detached: true }).unref()`
+    writeFileSync(preload, `if (process.env.TUNLESS_DETACHED) ${sleep}\n`)
+    const env = { NODE_OPTIONS: `--require ${preload}` }
+    const { code, stderr } = await run(['up', '-c', conf, '--detach', '--pid-file', pidFile], directory, env)
+    expect(stderr).not.toContain('cannot start')
+    expect(code).toBe(0)
+    expect(await run(['down'], directory)).toMatchObject({ code: 0 })
+  })
+
   it('returns why it does not, and leaves nothing', async () => {
     const directory = scratch()
     const conf = silentConf(directory)
