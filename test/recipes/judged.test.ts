@@ -3,8 +3,20 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, 
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { must, run } from '../support/process.js'
-import { actionlint, describeJudged, judge, judges, readRecipe, recipe } from '../support/recipes.js'
+import {
+  actionlint,
+  describeJudged,
+  judge,
+  judges,
+  readRecipe,
+  recipe,
+  recipesUnavailable,
+} from '../support/recipes.js'
 import { runFolder } from '../support/run-folder.js'
+
+if (recipesUnavailable !== undefined) console.log(`recipes are skipped: this host ${recipesUnavailable}`)
+else if (!existsSync(actionlint))
+  console.log('there is no actionlint: GitHub workflows are judged by their schema alone')
 
 describeJudged('recipes', () => {
   it.each([
