@@ -1,11 +1,12 @@
-// Compares test/snapshots/ with what dist/ has now: help, exit codes, error codes, JSON, metrics and the public types. With --write
-// it renews them, but only where the Unreleased section of CHANGELOG.md says something that it did not say when they were written.
+// Compares test/snapshots/ with what dist/ has now: help, what `run` says, exit codes, error codes, JSON, metrics and the public
+// types. With --write it renews them, but only where the Unreleased section of CHANGELOG.md says something that it did not say when
+// they were written.
 import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
-import { makeSnapshots } from './snapshots/make.js'
+import { makeSnapshots, runs } from './snapshots/make.js'
 
-// --in=FOLDER: the changelog and the snapshots of another folder, for the test of this script.
+// --in=FOLDER: the changelog and the snapshots of another folder, without those of `run`, for the test of this script.
 const [, elsewhere] = /--in=(.*)/.exec(process.argv.join(' ')) ?? []
 const root = elsewhere === undefined ? new URL('../', import.meta.url) : pathToFileURL(`${elsewhere}/`)
 const folder = new URL('test/snapshots/', root)
@@ -16,7 +17,7 @@ const stored = Object.fromEntries(
     .filter(name => name.endsWith('.txt'))
     .map(name => [name, readFileSync(new URL(name, folder), 'utf8')]),
 )
-const made = await makeSnapshots()
+const made = { ...(await makeSnapshots()), 'run.txt': await runTexts() }
 const sealed = readSeal()
 const unreleased = digest(
   /^## Unreleased$(.*?)(?=^## |$(?![\s\S]))/ms.exec(readFileSync(new URL('CHANGELOG.md', root), 'utf8'))?.[1] ?? '',
@@ -45,6 +46,14 @@ if (!process.argv.includes('--write')) {
   }
   writeFileSync(seal, `unreleased ${unreleased}\nsnapshots ${digest(textOf(made))}\n`)
   console.log(`renewed: ${changed.join(', ')}`)
+}
+
+async function runTexts() {
+  const before = stored['run.txt']
+  if (elsewhere !== undefined) return before
+  const now = await runs()
+  // Where a machine stands still for a while, waits are told that are not elsewhere.
+  return now === before ? now : runs()
 }
 
 /** Digests of when the snapshots were written: of the changelog's section, and of themselves, so that none is edited by hand. */

@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { openWorld, withoutFigures } from '../transcripts/world.js'
 import { describeDeclarations } from './declarations.js'
 
 const root = new URL('../../', import.meta.url)
@@ -116,5 +117,34 @@ async function metrics() {
     if (before === undefined) delete process.env.XDG_RUNTIME_DIR
     else process.env.XDG_RUNTIME_DIR = before
     rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+/** What `run` says and returns, for a command that fails and for each way in which it can fail itself. */
+export async function runs() {
+  const own = 'npx tunless run -c runner.conf'
+  const commands = [
+    `${own} true`,
+    `${own} sh -c 'exit 7'`,
+    `${own} sh -c 'kill -TERM $$'`,
+    `${own} nosuchcommand`,
+    `${own} ./runner.conf`,
+    `${own} --wait gateway:81 --timeout 1 true`,
+    `${own} sh -c 'kill -INT $PPID; exec sleep 50'`,
+    `sed s/51820/9/ runner.conf > silent.conf; chmod 600 silent.conf; npx tunless run -c silent.conf --timeout 2 true`,
+    'npx tunless run true',
+    `${own} --nosuchoption true`,
+  ]
+  const world = await openWorld()
+  try {
+    await world.prepare()
+    let text = ''
+    for (const command of commands) {
+      const { printed, code } = await world.run(command)
+      text += `$ ${command.replaceAll('npx tunless', 'tunless')}\n${withoutFigures(printed)}exit code ${code}\n\n`
+    }
+    return text
+  } finally {
+    await world.close()
   }
 }

@@ -1,6 +1,6 @@
 // What README.md shows is what its commands print, and its first five minutes work from an empty folder with the tarball alone.
 import { spawnSync } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { packed, projectRoot } from '../support/tarball.js'
@@ -42,28 +42,18 @@ function anchors(markdown: string): string[] {
   )
 }
 
-it.each([
-  'README.md',
-  'CONTRIBUTING.md',
-  'SECURITY.md',
-  ...[
-    'running',
-    'observing',
-    'ways-in',
-    'names',
-    'serve',
-    'configuration',
-    'troubleshooting',
-    'benchmarks',
-    'testing',
-  ].map(name => `docs/${name}.md`),
-])('the links of %s lead to files and headings that are there', page => {
-  const path = join(projectRoot, page)
-  const links = [...readFileSync(path, 'utf8').matchAll(/\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)/g)]
-  const broken = links.filter(([, file = '', anchor]) => {
-    const target = file === '' ? path : join(dirname(path), file)
-    if (!existsSync(target)) return true
-    return anchor !== undefined && !anchors(readFileSync(target, 'utf8')).includes(anchor)
-  })
-  expect(broken.map(([link]) => link)).toEqual([])
-})
+const pages = readdirSync(join(projectRoot, 'docs')).filter(name => name.endsWith('.md'))
+
+it.each(['README.md', 'CONTRIBUTING.md', 'SECURITY.md', ...pages.map(name => `docs/${name}`)])(
+  'the links of %s lead to files and headings that are there',
+  page => {
+    const path = join(projectRoot, page)
+    const links = [...readFileSync(path, 'utf8').matchAll(/\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)/g)]
+    const broken = links.filter(([, file = '', anchor]) => {
+      const target = file === '' ? path : join(dirname(path), file)
+      if (!existsSync(target)) return true
+      return anchor !== undefined && !anchors(readFileSync(target, 'utf8')).includes(anchor)
+    })
+    expect(broken.map(([link]) => link)).toEqual([])
+  },
+)

@@ -1,4 +1,4 @@
-// Help, exit codes, error codes, JSON, metrics and public types do not change in silence: test/snapshots/ has them as texts.
+// Help, what run says, exit codes, error codes, JSON, metrics and public types do not change in silence: test/snapshots/ has them as texts.
 import { spawnSync } from 'node:child_process'
 import { cpSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -18,11 +18,11 @@ function edit(path: string, change: (text: string) => string): void {
   expect(readFileSync(path, 'utf8')).not.toBe(before)
 }
 
-it('the snapshots are what the build has', () => {
+it('the snapshots are what the build has', { timeout: 180_000 }, () => {
   expect(snapshots()).toEqual({ status: 0, stdout: '', stderr: '' })
 })
 
-it('a difference is shown, and written down only once the changelog says something new', () => {
+it('a difference is shown, and written down only once the changelog says something new', { timeout: 180_000 }, () => {
   const folder = scratch()
   const help = join(folder, 'test', 'snapshots', 'help.txt')
   const changelog = join(folder, 'CHANGELOG.md')
