@@ -97,7 +97,10 @@ describe.skipIf(process.platform !== 'linux')('SIGTERM', () => {
     it('while nobody answers leaves nothing', async () => {
       const directory = scratch()
       const one = begin(name, silentConf(directory), directory, ['--timeout', '0'])
-      await saying(one.running, /no answer yet/)
+      // The key's socket: from then on it calls.
+      await expect
+        .poll(() => filesIn(directory).some(file => /[0-9a-f]{16}$/.test(file)), { timeout: 10_000 })
+        .toBe(true)
       one.running.process.kill('SIGTERM')
       await one.running.finished
       await one.expectNothing()
