@@ -45,6 +45,9 @@ export interface WaysInOptions {
   readonly authFile?: string
   /** Clients of each at a time; the proxies' and forwards' own defaults without it. */
   readonly maxClients?: number
+  /** How long a client of a proxy may take for its request, and how long UDP may be silent, ms; likewise. */
+  readonly requestTimeout?: number
+  readonly udpIdle?: number
 }
 
 /** Who carries what comes in. */
@@ -74,7 +77,7 @@ export async function openWaysIn(
   log: Log,
   ways: WayIn[],
 ): Promise<ReloadUsers> {
-  const { proxies, forwards, reverses, timeout, authFile, maxClients } = options
+  const { proxies, forwards, reverses, timeout, authFile, maxClients, requestTimeout, udpIdle } = options
   const { dial, tunnel, users = [], onConnection } = carrier
   const onError = createDialLog(log, timeout)
   const limits = maxClients === undefined ? {} : { maxConnections: maxClients }
@@ -113,6 +116,11 @@ export async function openWaysIn(
       at,
       dial,
       ...told,
+      limits: {
+        ...limits,
+        ...(requestTimeout !== undefined && { greetingTimeout: requestTimeout }),
+        ...(udpIdle !== undefined && { associationTimeout: udpIdle }),
+      },
       ...(credentials && { credentials }),
       ...(tunnel && { openDatagrams: () => tunnel.createSocket() }),
     })
@@ -132,6 +140,7 @@ export async function openWaysIn(
       target,
       openDatagrams: () => running.createSocket(),
       ...told,
+      limits: { ...limits, ...(udpIdle !== undefined && { idleTimeout: udpIdle }) },
     })
     return wayIn({ type: 'forward', protocol: 'udp', ...forward.address, target }, forward)
   }
