@@ -7,7 +7,9 @@ import { openTunnel } from '../node/open.js'
 import type { PingOptions, PingResult } from '../node/ping.js'
 import type { ReadyOptions } from '../node/ready.js'
 import type { Tunnel } from '../node/tunnel.js'
+import type { ConnectedDatagrams } from '../proxy/datagram-forward.js'
 import { createDialer } from '../proxy/dialer.js'
+import type { RelayDatagrams } from '../proxy/service.js'
 import type { CompleteConfig } from './conf.js'
 import { joinGiven, joinOrOpen } from './join.js'
 import type { Log } from './log.js'
@@ -15,6 +17,9 @@ import { type OpenOptions, openOptions } from './open-options.js'
 import { publicKeyOf } from './public-key.js'
 import { aborted } from './stop.js'
 import { tellWhileWaiting } from './waiting.js'
+
+/** For what is sent to many, or to one. */
+export type CarriedDatagrams = RelayDatagrams & ConnectedDatagrams
 
 /** What can be asked of a tunnel, whoever runs it. */
 export interface Reach {
@@ -25,6 +30,8 @@ export interface Reach {
   ping(host: string, options: PingOptions): Promise<PingResult>
   /** `timeout` in ms; 0 waits without end. */
   dial(host: string, port: number, options: { timeout: number; signal: AbortSignal }): Promise<Duplex>
+  /** A UDP socket in it. */
+  datagrams(): CarriedDatagrams
   /** The tunnel itself, where it is this process's own. */
   readonly own: Tunnel | undefined
   /** Resolves when the tunnel is closed, by whoever runs it. */
@@ -90,6 +97,7 @@ function joinedReach(joined: JoinedTunnel): Reach {
     pid: joined.pid,
     own: undefined,
     ended: joined.closed,
+    datagrams: () => joined.datagrams(),
     ready: options => joined.ready(options),
     lookup: (host, signal) => joined.lookup(host, signal),
     ping: (host, options) => joined.ping(host, options),
@@ -102,6 +110,7 @@ function ownReach(tunnel: Tunnel, log: Log): Reach {
   return {
     pid: undefined,
     own: tunnel,
+    datagrams: () => tunnel.createSocket(),
     ended: new Promise(resolve => tunnel.once('close', () => resolve())),
     ready: options => tellWhileWaiting(tunnel.ready(options), tunnel, log),
     lookup: async host => {

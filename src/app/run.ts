@@ -142,7 +142,12 @@ class Run {
   /** Returns the command's environment. */
   async #openWays(): Promise<Record<string, string | undefined>> {
     const { proxyAuth } = this.#options
-    const carrier = { dial: this.#dial, tunnel: this.#reach.own, onConnection: this.#observer.onConnection }
+    const carrier = {
+      dial: this.#dial,
+      tunnel: this.#reach.own,
+      openDatagrams: () => this.#reach.datagrams(),
+      onConnection: this.#observer.onConnection,
+    }
     const credentials = proxyAuth
       ? { user: randomBytes(8).toString('hex'), password: randomBytes(16).toString('hex') }
       : undefined
@@ -171,6 +176,7 @@ class Run {
     const handlers: ControlHandlers = {
       dial: (host, port, { signal, timeout = 0 }) =>
         this.#observer.joined({ host, port }, () => boundDial(this.#dial, timeout)({ host, port }, signal)),
+      datagrams: async () => reach.datagrams(),
       status: () => statusNow(reach),
       async answer(question, signal) {
         if (question.op === 'ping') return { ...(await reach.ping(question.host, { ...question, signal })) }

@@ -15,6 +15,7 @@ import { type ReverseAt, startReverse } from '../proxy/reverse.js'
 import { readAuthFile } from './auth-file.js'
 import { createDialLog } from './dial-log.js'
 import type { Log } from './log.js'
+import type { CarriedDatagrams } from './reach.js'
 import type { ListenerReport } from './ready-file.js'
 
 export type { ListenAt } from '../proxy/listener.js'
@@ -53,8 +54,10 @@ export interface WaysInOptions {
 /** Who carries what comes in. */
 export interface Carrier {
   readonly dial: Dialer
-  /** Undefined where another process runs the tunnel and takes dials alone. */
+  /** Undefined where another process runs the tunnel. */
   readonly tunnel: Tunnel | undefined
+  /** Of the tunnel; its own without it. */
+  readonly openDatagrams?: () => CarriedDatagrams
   /** Users of the proxies, besides those of the file. */
   readonly users?: Users
   readonly onConnection?: (record: ConnectionRecord) => void
@@ -79,6 +82,7 @@ export async function openWaysIn(
 ): Promise<ReloadUsers> {
   const { proxies, forwards, reverses, timeout, authFile, maxClients, requestTimeout, udpIdle } = options
   const { dial, tunnel, users = [], onConnection } = carrier
+  const openUdp = carrier.openDatagrams ?? (tunnel && (() => tunnel.createSocket()))
   const onError = createDialLog(log, timeout)
   const limits = maxClients === undefined ? {} : { maxConnections: maxClients }
   const told = { onError, limits, ...(onConnection && { onConnection }) }
@@ -122,7 +126,7 @@ export async function openWaysIn(
         ...(udpIdle !== undefined && { associationTimeout: udpIdle }),
       },
       ...(credentials && { credentials }),
-      ...(tunnel && { openDatagrams: () => tunnel.createSocket() }),
+      ...(openUdp && { openDatagrams: () => tellErrors(openUdp(), onError) }),
     })
     return wayIn({ type: 'proxy', ...proxy.address }, proxy)
   }
@@ -133,12 +137,12 @@ export async function openWaysIn(
   }
 
   async function openDatagrams({ at, target }: ForwardSpec): Promise<WayIn> {
-    const running = mustRun(tunnel, `-L ${formatListenAt(at)}:${formatTarget(target)}/udp`)
+    if (openUdp === undefined) throw notCarried(`-L ${formatListenAt(at)}:${formatTarget(target)}/udp`)
     if ('path' in at) throw new TunnelError('USAGE', `-L ${at.path}: UDP has no unix socket here: give a port`)
     const forward = await startDatagramForward({
       at,
       target,
-      openDatagrams: () => running.createSocket(),
+      openDatagrams: openUdp,
       ...told,
       limits: { ...limits, ...(udpIdle !== undefined && { idleTimeout: udpIdle }) },
     })
@@ -146,12 +150,12 @@ export async function openWaysIn(
   }
 
   async function openReverse({ at, target }: ReverseSpec): Promise<WayIn> {
-    const running = mustRun(tunnel, `-R ${at.port}`)
+    if (tunnel === undefined) throw notCarried(`-R ${at.port}`)
     const reverse = await startReverse({
       at,
       target: 'path' in target ? { host: target.path, port: 0 } : target,
       dial: localDialer(target, timeout),
-      createServer: (serverOptions, accept) => running.createServer(serverOptions, accept),
+      createServer: (serverOptions, accept) => tunnel.createServer(serverOptions, accept),
       ...told,
     })
     return wayIn({ type: 'reverse', ...reverse.address, target }, reverse)
@@ -168,12 +172,19 @@ function wayIn(report: ListenerReport, opened: { readonly connections: number; c
   }
 }
 
-function mustRun(tunnel: Tunnel | undefined, option: string): Tunnel {
-  if (tunnel !== undefined) return tunnel
-  throw new TunnelError(
+function notCarried(option: string): TunnelError {
+  return new TunnelError(
     'USAGE',
-    `${option}: the tunnel is run by another process, which carries TCP connections alone: give the option to that one`,
+    `${option}: the tunnel is run by another process, which listens in it for nobody else: give the option to that one`,
   )
+}
+
+/** What another process says of a datagram comes later, as an error of the socket. */
+function tellErrors(socket: CarriedDatagrams, onError: (error: unknown, target: Target) => void): CarriedDatagrams {
+  socket.on('error', (error: Error & { readonly target?: Target }) => {
+    if (error.target !== undefined) onError(error, error.target)
+  })
+  return socket
 }
 
 /** Dials on this host. */

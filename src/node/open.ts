@@ -38,6 +38,7 @@ export async function openTunnel(source: ConfigSource, options: TunnelOptions = 
     claimKey(key, {
       dial: async (host, port, dialing) => dialFor(await opened, host, port, dialing),
       status: () => (tunnel === undefined ? {} : statusOf(tunnel)),
+      datagrams: async () => (await opened).createSocket(),
       answer: async (question, signal) => answerTo(await opened, question, signal),
       stop: () => {
         const stop = tunnel && stops.get(tunnel)

@@ -1,5 +1,6 @@
+import { createSocket } from 'node:dgram'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
+import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it, onTestFinished } from 'vitest'
@@ -167,6 +168,43 @@ describe('run', () => {
     expect(later).toMatch(/tunless: .*this key's tunnel has ended.*\(TUNNEL_CLOSED\)\nnc 1\n$/)
     expect(stderr).toContain(`${gone}has ended: the command goes on without it\n`)
     expect(stderr).toContain(`tunless: sh: exit code 9; ${gone}had ended before\n`)
+    expect(filesIn(directory)).toEqual(['runner.conf'])
+  })
+
+  it('carries UDP in a tunnel of another process, also of a run around it: by -L …/udp and UDP ASSOCIATE', async () => {
+    const { conf, directory, tunnel } = await openGateway()
+    const echo = tunnel.createSocket()
+    echo.on('message', (message, from) => echo.send(`>${message}`, from.port, from.address)).bind(53)
+    const up = start(['up', '-c', conf], directory)
+    await saying(up, /the tunnel stands/)
+    const outer = start(['run', '-q', '-c', conf, 'sh', '-c', 'echo "$TUNLESS_JOIN"; exec sleep 100'], directory)
+    const [path] = await once(outer.process.stdout, 'data')
+    const ways = ['-D', '0', '-L', '0:gateway:53/udp', '-L', '0:nobody:53/udp']
+    const inner = start(['run', ...ways, 'sleep', '100'], directory, { TUNLESS_JOIN: `${path}`.trim() })
+    const said = await saying(inner, /leads to nobody:53/)
+    const [proxy, forward, nobody] = [...said.matchAll(/127\.0\.0\.1:(\d+)/g)].map(([, port]) => Number(port))
+    const client = createSocket('udp4')
+    onTestFinished(() => void client.close())
+    client.send('by a forward', forward as number)
+    expect(`${(await once(client, 'message'))[0]}`).toBe('>by a forward')
+
+    const control = connect(proxy as number, '127.0.0.1')
+    onTestFinished(() => void control.destroy())
+    control.write(Buffer.of(5, 1, 0, 5, 3, 0, 1, 0, 0, 0, 0, 0, 0))
+    let heard = Buffer.alloc(0)
+    while (heard.length < 12) heard = Buffer.concat([heard, (await once(control, 'data'))[0]])
+    const header = Buffer.concat([Buffer.of(0, 0, 0, 3, 7), Buffer.from('gateway'), Buffer.of(0, 53)])
+    const large = Buffer.alloc(30_000, 'x')
+    client.send(Buffer.concat([header, large]), heard.readUInt16BE(10))
+    const [answer] = (await once(client, 'message')) as [Buffer]
+    expect(answer.subarray(10)).toEqual(Buffer.concat([Buffer.from('>'), large]))
+
+    client.send('x', nobody as number)
+    await saying(inner, /unknown host "nobody"/)
+    for (const running of [inner, outer, up]) {
+      running.process.kill('SIGTERM')
+      await running.finished
+    }
     expect(filesIn(directory)).toEqual(['runner.conf'])
   })
 

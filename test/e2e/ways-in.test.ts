@@ -308,13 +308,11 @@ describe('what is refused', () => {
     const dial = createDialer(target => pair.runner.connect(target))
     const none = { timeout: 0, proxies: [], forwards: [], reverses: [] }
     const reverses = [{ at: { port: 80 }, target: { host: 'localhost', port: 1 } }]
-    const forwards = [
-      { at: { host: '127.0.0.1', port: 0 }, target: { host: 'web1', port: 1 }, protocol: 'udp' as const },
-    ]
-    for (const options of [{ reverses }, { forwards }]) {
-      const failed = openWaysIn({ ...none, ...options }, { dial, tunnel: undefined }, log, [])
-      await expect(failed).rejects.toMatchObject({ code: 'USAGE', message: expect.stringContaining('another process') })
-    }
+    const failed = openWaysIn({ ...none, reverses }, { dial, tunnel: undefined }, log, [])
+    await expect(failed).rejects.toMatchObject({
+      code: 'USAGE',
+      message: expect.stringMatching(/another process.*give the option to that one/),
+    })
   })
 
   it('is not, but warned of, a forward that other hosts can reach', async () => {
