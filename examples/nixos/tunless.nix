@@ -1,6 +1,6 @@
 # A NixOS module: services.tunless.deploy = { package = …; configFile = "/run/secrets/deploy.conf"; options = [ "-D" "1080" ]; };
-# `package` has bin/tunless, made by buildNpmPackage of a project whose package-lock.json pins tunless. `configFile` is a path as a string: a path
-# as such would be copied into the store, where everyone reads it.
+# `package` has bin/tunless, made by buildNpmPackage of a project whose package-lock.json pins tunless. `configFile` is a string:
+# a path would be copied into the store, where everyone reads it.
 { config, lib, pkgs, ... }:
 {
   options.services.tunless = lib.mkOption {
