@@ -46,6 +46,18 @@ export default defineConfig({
           sequence: { groupOrder: 2 },
         },
       },
+      {
+        // The recipes of examples/.
+        test: {
+          name: 'recipes',
+          include: ['test/recipes/**/*.test.ts'],
+          globalSetup: 'test/support/interop-gate.ts',
+          testTimeout: 3 * minute,
+          hookTimeout: 3 * minute,
+          fileParallelism: false,
+          sequence: { groupOrder: 3 },
+        },
+      },
     ],
   },
 })

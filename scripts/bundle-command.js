@@ -4,8 +4,8 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { build } from 'esbuild'
 
-/** They take their time anyway, and start processes from files beside their own. */
-const apart = ['../app/bench.js', '../app/demo.js']
+/** The first two take their time anyway, and start processes from files beside their own; no command calls tunnel.fetch. */
+const apart = ['../app/bench.js', '../app/demo.js', 'undici']
 
 /** Writes the bundle of src/cli/main.ts into dist/cli/, where tsc put that too, and its licences. `root` is the project's. */
 export async function bundleCommand(root) {

@@ -85,7 +85,7 @@ function zsh(commands: readonly CommandWords[]): string {
     })
     const rest =
       operand === 'command'
-        ? "'*:::command:_normal'"
+        ? `'(-):command:_command_names -e' '*::arguments:_normal'`
         : operand === 'none'
           ? "'*:operand: '"
           : `'1:operand:(${operand.join(' ')})'`
@@ -103,12 +103,12 @@ ${heading('zsh')}
 _tunless() {
   local context state state_descr line
   typeset -A opt_args
-  local -a commands=(
+  local -a subcommands=(
 ${described.join('\n')}
   )
   _arguments -C '(- *)'{-h,--help}'[print help]' '(- *)'{-V,--version}'[print the version]' '1: :->command' '*:: :->rest'
   case $state in
-    command) _describe command commands ;;
+    command) _describe command subcommands ;;
     rest)
       case $words[1] in
 ${cases.join('')}      esac ;;
@@ -147,8 +147,10 @@ function fish(commands: readonly CommandWords[]): string {
               : ` -x -a ${quote(value.join(' '))}`
       lines.push(`complete -c tunless ${when} ${spelled}${taken} -d ${quote(told)}`)
     }
-    if (operand === 'command') lines.push(`complete -c tunless ${when} -x -a '(__fish_complete_subcommand)'`)
-    else if (operand !== 'none') lines.push(`complete -c tunless ${when} -x -a ${quote(operand.join(' '))}`)
+    if (operand === 'command') {
+      const takers = options.flatMap(option => (option.value === undefined ? [] : option.names)).join(' ')
+      lines.push(`complete -c tunless ${when} -x -a '(__fish_complete_subcommand --fcs-skip=2 ${takers})'`)
+    } else if (operand !== 'none') lines.push(`complete -c tunless ${when} -x -a ${quote(operand.join(' '))}`)
   }
   return `${lines.join('\n')}\n`
 }

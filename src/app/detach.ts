@@ -55,7 +55,8 @@ export function detach({ readsStdin, log }: DetachOptions): Promise<number> {
       stands = true
       // It lets go of stderr then: all that it said is shown first.
       await ended(child.stderr)
-      child.disconnect()
+      // It leaves by itself, maybe before this.
+      if (child.connected) child.disconnect()
       child.unref()
       log.info(`in the background as process ${child.pid}`)
       finish(0)

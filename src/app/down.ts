@@ -1,4 +1,6 @@
 // `tunless down`: ends a tunnel that `up` keeps, in the background for instance, and waits until its process is gone.
+import { readFileSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { decodeKey } from '../core/base/base64.js'
 import { longestConfig } from '../core/config/lines.js'
 import { TunnelError } from '../errors.js'
@@ -7,6 +9,10 @@ import { type ConfOptions, readConf } from './conf.js'
 import { createLog, type LogLevel } from './log.js'
 import { publicKeyOf } from './public-key.js'
 import { readStdin } from './stdin.js'
+
+/** How long a process may take from its last word to its end, and how often that is looked at, ms. */
+const longestExit = 2000
+const exitPause = 5
 
 export interface DownOptions extends ConfOptions {
   /** For the process to end, ms; 0 waits without end. */
@@ -28,6 +34,7 @@ export async function down(options: DownOptions): Promise<void> {
     )
   }
   await within(stopping.ended, options.timeout, stopping.pid)
+  await gone(stopping.pid)
   log.info(`process ${stopping.pid} has ended, and its tunnel with it`)
 }
 
@@ -68,5 +75,25 @@ async function within(ended: Promise<void>, timeout: number, pid: number): Promi
     await Promise.race([ended, late])
   } finally {
     clearTimeout(timer)
+  }
+}
+
+/** The system closes what a process had open a moment before the process itself is gone. */
+async function gone(pid: number): Promise<void> {
+  for (let waited = 0; waited < longestExit && isRunning(pid); waited += exitPause) await sleep(exitPause)
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+  } catch {
+    return false
+  }
+  try {
+    // One that nobody has waited for is over, too.
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
+    return !/^[ZX]/.test(stat.slice(stat.lastIndexOf(')') + 2))
+  } catch {
+    return false
   }
 }

@@ -24,8 +24,16 @@ export interface InitOptions {
 export async function init({ endpoint, directory }: InitOptions): Promise<void> {
   const { gateway, runner } = createPair(endpoint, newPrivateKey(), newPrivateKey())
   const files = [
-    { name: 'gateway.conf', note: 'for the gateway: wg-quick up ./gateway.conf', text: formatConfig(gateway) },
-    { name: 'runner.conf', note: 'for the runner: tunless up -c runner.conf -D 1080', text: formatConfig(runner) },
+    {
+      name: 'gateway.conf',
+      note: 'for the gateway: wg-quick up ./gateway.conf, or without root tunless up (or serve) -c gateway.conf',
+      text: formatConfig(gateway),
+    },
+    {
+      name: 'runner.conf',
+      note: 'for the runner: tunless run -c runner.conf COMMAND, or tunless up -c runner.conf -D 1080',
+      text: formatConfig(runner),
+    },
   ]
   if (directory === undefined) {
     print(files.map(({ name, note, text }) => `# ${name}: ${note}\n${text}`).join('\n'))

@@ -101,7 +101,7 @@ class Run<Code> {
     const { connection: signal } = this.#endings
     tunnel.checkName(host)
     await tellWhileWaiting(tunnel.ready({ timeout, signal }), tunnel, this.#log)
-    return createDialer(target => tunnel.connect({ ...target, timeout }))({ host, port }, signal)
+    return createDialer(target => tunnel.connect({ ...target, connectTimeout: timeout }))({ host, port }, signal)
   }
 
   async #carry(connection: Duplex): Promise<Code | 0> {

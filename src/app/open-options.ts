@@ -1,5 +1,5 @@
 // What every command that opens a tunnel can be told of how to open it.
-import type { TunnelOptions } from '../node/tunnel.js'
+import type { TunnelOptions } from '../node/tunnel-options.js'
 
 export interface OpenOptions extends Readonly<Pick<TunnelOptions, 'congestion' | 'family'>> {}
 

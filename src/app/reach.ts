@@ -7,7 +7,9 @@ import { openTunnel } from '../node/open.js'
 import type { PingOptions, PingResult } from '../node/ping.js'
 import type { ReadyOptions } from '../node/ready.js'
 import type { Tunnel } from '../node/tunnel.js'
+import type { ConnectedDatagrams } from '../proxy/datagram-forward.js'
 import { createDialer } from '../proxy/dialer.js'
+import type { RelayDatagrams } from '../proxy/service.js'
 import type { CompleteConfig } from './conf.js'
 import { joinGiven, joinOrOpen } from './join.js'
 import type { Log } from './log.js'
@@ -15,6 +17,9 @@ import { type OpenOptions, openOptions } from './open-options.js'
 import { publicKeyOf } from './public-key.js'
 import { aborted } from './stop.js'
 import { tellWhileWaiting } from './waiting.js'
+
+/** For what is sent to many, or to one. */
+export type CarriedDatagrams = RelayDatagrams & ConnectedDatagrams
 
 /** What can be asked of a tunnel, whoever runs it. */
 export interface Reach {
@@ -25,8 +30,12 @@ export interface Reach {
   ping(host: string, options: PingOptions): Promise<PingResult>
   /** `timeout` in ms; 0 waits without end. */
   dial(host: string, port: number, options: { timeout: number; signal: AbortSignal }): Promise<Duplex>
+  /** A UDP socket in it. */
+  datagrams(): CarriedDatagrams
   /** The tunnel itself, where it is this process's own. */
   readonly own: Tunnel | undefined
+  /** Resolves when the tunnel is closed, by whoever runs it. */
+  readonly ended: Promise<void>
   /** What the process that runs it tells of it. */
   status(): Promise<Record<string, unknown>>
 }
@@ -87,6 +96,8 @@ function joinedReach(joined: JoinedTunnel): Reach {
   return {
     pid: joined.pid,
     own: undefined,
+    ended: joined.closed,
+    datagrams: () => joined.datagrams(),
     ready: options => joined.ready(options),
     lookup: (host, signal) => joined.lookup(host, signal),
     ping: (host, options) => joined.ping(host, options),
@@ -99,6 +110,8 @@ function ownReach(tunnel: Tunnel, log: Log): Reach {
   return {
     pid: undefined,
     own: tunnel,
+    datagrams: () => tunnel.createSocket(),
+    ended: new Promise(resolve => tunnel.once('close', () => resolve())),
     ready: options => tellWhileWaiting(tunnel.ready(options), tunnel, log),
     lookup: async host => {
       const found = await tunnel.lookup(host, { all: true }).catch(error => {
@@ -108,7 +121,7 @@ function ownReach(tunnel: Tunnel, log: Log): Reach {
     },
     ping: (host, options) => tunnel.ping(host, options),
     dial: (host, port, { timeout, signal }) =>
-      createDialer(target => tunnel.connect({ ...target, timeout }))({ host, port }, signal),
+      createDialer(target => tunnel.connect({ ...target, connectTimeout: timeout }))({ host, port }, signal),
     status: async () => ({}),
   }
 }

@@ -2,7 +2,8 @@
 import { accessSync, constants, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { TunnelError } from '../errors.js'
-import type { Ready, Tunnel } from '../node/tunnel.js'
+import type { Tunnel } from '../node/tunnel.js'
+import type { Ready } from '../node/tunnel-options.js'
 import type { Target } from '../proxy/dialer.js'
 import type { ListenAt, LocalPath } from '../proxy/listener.js'
 

@@ -5,18 +5,20 @@ import type { CompleteConfig } from './conf.js'
 import type { Log } from './log.js'
 import type { ServiceManager } from './service-manager.js'
 
-/** Returns what to call at each SIGHUP; a second one during the first waits its turn. */
+/** Returns what to call at each SIGHUP; a second one during the first waits its turn. `also` is reloaded after the configuration. */
 export function createReload(
   read: () => Promise<CompleteConfig>,
   tunnel: Tunnel,
   manager: ServiceManager,
   log: Log,
+  also = async () => {},
 ): () => void {
   let last = Promise.resolve()
   return () => {
     last = last.then(async () => {
       await manager.reloading()
       const said = await reload(read, tunnel, log)
+      await also()
       await manager.ready(said)
     })
   }

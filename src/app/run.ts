@@ -6,15 +6,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { longestConfig } from '../core/config/lines.js'
 import { TunnelError } from '../errors.js'
 import { type ControlHandlers, type ControlWayIn, openControlWayIn } from '../node/control.js'
-import { statusOf } from '../node/open.js'
-import { createDialer, type Dialer, formatTarget, type RelaySocket, type Target } from '../proxy/dialer.js'
-import {
-  boundDial,
-  createDirectDialer,
-  createHostDialer,
-  type DirectPattern,
-  parseDirectPattern,
-} from '../proxy/direct.js'
+import type { Dialer, Target } from '../proxy/dialer.js'
+import { boundDial, type DirectPattern, parseDirectPattern } from '../proxy/direct.js'
 import { type ConfOptions, readConf } from './conf.js'
 import { describeReady } from './describe.js'
 import { joinVariable } from './join.js'
@@ -23,8 +16,9 @@ import { Observer, type ObserverOptions } from './observe/observer.js'
 import type { OpenOptions } from './open-options.js'
 import { type Reach, withReach } from './reach.js'
 import { Interrupted, type RunSignals, runCommand, takeSignals } from './run-command.js'
+import { createRunDialer, statusNow } from './run-dialer.js'
 import { childEnvironment, findWrappers } from './run-environment.js'
-import { countDenied, summaryLines, TargetCount, type TunnelTotals, totalsOf, writeJobSummary } from './run-summary.js'
+import { summaryLines, TargetCount, type TunnelTotals, totalsOf, writeJobSummary } from './run-summary.js'
 import { waitForTargets } from './run-wait.js'
 import { readStdin } from './stdin.js'
 import { watchTunnel } from './watch.js'
@@ -115,7 +109,15 @@ class Run {
     this.#observer = observer
     this.#signals = signals
     this.#log = log
-    this.#dial = this.#createDial(direct)
+    this.#dial = createRunDialer({
+      reach,
+      timeout: options.timeout,
+      patterns: direct,
+      wrap: dial => observer.dialer(dial),
+      denied: this.#denied,
+      direct: this.#direct,
+      log,
+    })
   }
 
   async run(): Promise<number> {
@@ -137,24 +139,15 @@ class Run {
     }
   }
 
-  #createDial(patterns: readonly DirectPattern[]): Dialer {
-    const { timeout } = this.#options
-    const tunnel = this.#observer.dialer(countDenied(dialerOf(this.#reach, timeout), this.#denied))
-    if (patterns.length === 0) return tunnel
-    return createDirectDialer({
-      patterns,
-      tunnel,
-      host: createHostDialer(timeout),
-      onDirect: target => {
-        if (this.#direct.add(target)) this.#log.info(`${formatTarget(target)}: by the host's network, as --direct says`)
-      },
-    })
-  }
-
   /** Returns the command's environment. */
   async #openWays(): Promise<Record<string, string | undefined>> {
     const { proxyAuth } = this.#options
-    const carrier = { dial: this.#dial, tunnel: this.#reach.own, onConnection: this.#observer.onConnection }
+    const carrier = {
+      dial: this.#dial,
+      tunnel: this.#reach.own,
+      openDatagrams: () => this.#reach.datagrams(),
+      onConnection: this.#observer.onConnection,
+    }
     const credentials = proxyAuth
       ? { user: randomBytes(8).toString('hex'), password: randomBytes(16).toString('hex') }
       : undefined
@@ -183,6 +176,7 @@ class Run {
     const handlers: ControlHandlers = {
       dial: (host, port, { signal, timeout = 0 }) =>
         this.#observer.joined({ host, port }, () => boundDial(this.#dial, timeout)({ host, port }, signal)),
+      datagrams: async () => reach.datagrams(),
       status: () => statusNow(reach),
       async answer(question, signal) {
         if (question.op === 'ping') return { ...(await reach.ping(question.host, { ...question, signal })) }
@@ -218,10 +212,17 @@ class Run {
 
   async #runCommand(env: Record<string, string | undefined>): Promise<number> {
     const { command } = this.#options
+    const { pid } = this.#reach
+    const name = basename(command[0] as string)
     // A tunnel of our own counts from its beginning.
     const before = this.#reach.own === undefined ? await this.#totals() : totalsOf({})
     const began = performance.now()
+    let isRunning = true
+    void this.#reach.ended.then(() => {
+      if (isRunning) this.#log.error(`the tunnel${whose(pid)} has ended: the command goes on without it`)
+    })
     const ended = await runCommand(command, env, this.#signals)
+    isRunning = false
     if (typeof ended === 'object') {
       this.#log.error(ended.reason)
       return ended.code
@@ -231,19 +232,19 @@ class Run {
     const after = await this.#totals()
     if (before !== undefined && after !== undefined) {
       const report = {
-        command: basename(command[0] as string),
+        command: name,
         code: ended,
         duration,
         before,
         after,
-        sharedWith: this.#reach.pid,
+        sharedWith: pid,
         denied: this.#denied,
         direct: this.#direct,
       }
       for (const line of summaryLines(report)) this.#log.info(line)
       const failure = writeJobSummary(report, process.env.GITHUB_STEP_SUMMARY)
       if (failure !== undefined) this.#log.warn(failure)
-    }
+    } else this.#log.info(`${name}: exit code ${ended}; the tunnel${whose(pid)} had ended before`)
     return ended
   }
 
@@ -264,16 +265,6 @@ class Run {
   }
 }
 
-async function statusNow({ own, status }: Reach): Promise<Record<string, unknown>> {
-  return own === undefined ? status() : statusOf(own)
-}
-
-function dialerOf(reach: Reach, timeout: number): Dialer {
-  const { own } = reach
-  if (own !== undefined) return createDialer(target => own.connect({ ...target, timeout }))
-  return async ({ host, port }, signal) => {
-    const connection = await reach.dial(host, port, { timeout, signal })
-    // Node resets TCP alone; on a control socket, to close before both ends is the same.
-    return Object.assign(connection, { resetAndDestroy: () => connection.destroy() }) as RelaySocket
-  }
+function whose(pid: number | undefined): string {
+  return pid === undefined ? '' : ` of process ${pid}`
 }

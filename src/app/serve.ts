@@ -20,7 +20,7 @@ import { clearReadyFile, readyReport, removeReadyFile, writeReadyFile } from './
 import { createReload } from './reload.js'
 import { findServiceManager } from './service-manager.js'
 import { readStdin } from './stdin.js'
-import { aborted, stopAt } from './stop.js'
+import { aborted, removal, stopAt } from './stop.js'
 import { tellWhileWaiting } from './waiting.js'
 import { tunnelEnded, watchTunnel } from './watch.js'
 import { keepYoungHeapSmall } from './young-heap.js'
@@ -80,11 +80,11 @@ export async function serve(options: ServeOptions): Promise<void> {
     const { readyFile, pidFile } = options
     if (readyFile !== undefined) {
       clearReadyFile(readyFile)
-      closings.push(() => removeReadyFile(readyFile))
+      closings.push(removal(() => removeReadyFile(readyFile)))
     }
     if (pidFile !== undefined) {
       writePidFile(pidFile)
-      closings.push(() => removePidFile(pidFile))
+      closings.push(removal(() => removePidFile(pidFile)))
     }
     const gateway = openGateway(options, routes, tunnel, observer, log)
     closings.push(() => gateway.close())

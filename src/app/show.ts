@@ -17,9 +17,10 @@ import { uapiDirectory, uapiPath } from './uapi-socket.js'
 const answerTimeout = 10_000
 const longestAnswer = 64 * 1024 * 1024
 
-/** What to print. Rejects with NO_SUCH_TUNNEL where `target`, a name or a path, leads to none. */
-export async function show(target: string | undefined, log: Log): Promise<string> {
+/** What to print, as JSON if asked for. Rejects with NO_SUCH_TUNNEL where `target`, a name or a path, leads to none. */
+export async function show(target: string | undefined, log: Log, isJson = false): Promise<string> {
   const shown = target === undefined ? await findAll(log) : [await findOne(target)]
+  if (isJson) return `${JSON.stringify(shown, undefined, 2)}\n`
   const now = Date.now()
   return shown.map(one => formatInterface(one, now)).join('\n')
 }

@@ -1,4 +1,5 @@
 // Signals that end a command. The first lets it close cleanly; a second one ends the process at once.
+import { removeAtExit } from '../node/control.js'
 
 export interface Stop {
   /** Aborts at the first signal, or when {@link end} is called. */
@@ -33,4 +34,13 @@ export function aborted(signal: AbortSignal): Promise<void> {
     if (signal.aborted) resolve()
     else signal.addEventListener('abort', () => resolve(), { once: true })
   })
+}
+
+/** Returns what removes a file that the command has made; should the process end before it is called, it is removed then. */
+export function removal(remove: () => void): () => void {
+  const keep = removeAtExit(remove)
+  return () => {
+    keep()
+    remove()
+  }
 }

@@ -2,7 +2,8 @@
 import { longestConfig } from '../core/config/lines.js'
 import { allowStop, openTunnel } from '../node/open.js'
 import type { TraceOptions } from '../node/trace.js'
-import type { Ready, Tunnel } from '../node/tunnel.js'
+import type { Tunnel } from '../node/tunnel.js'
+import type { Ready } from '../node/tunnel-options.js'
 import { createDialer } from '../proxy/dialer.js'
 import { type CompleteConfig, type ConfOptions, readConf } from './conf.js'
 import { describeReady } from './describe.js'
@@ -16,12 +17,12 @@ import { clearReadyFile, readyReport, removeReadyFile, writeReadyFile } from './
 import { createReload } from './reload.js'
 import { findServiceManager } from './service-manager.js'
 import { readStdin } from './stdin.js'
-import { aborted, stopAt } from './stop.js'
+import { aborted, removal, stopAt } from './stop.js'
 import { uapiOf } from './uapi.js'
 import { serveUapi, type UapiSocket, uapiPath } from './uapi-socket.js'
 import { tellWhileWaiting } from './waiting.js'
 import { tunnelEnded, watchTunnel } from './watch.js'
-import { openByWay, openWaysIn, tellWaysIn, type WayIn, type WaysInOptions } from './ways-in.js'
+import { openByWay, openWaysIn, type ReloadUsers, tellWaysIn, type WayIn, type WaysInOptions } from './ways-in.js'
 import { keepYoungHeapSmall } from './young-heap.js'
 
 export interface UpOptions extends ConfOptions, OpenOptions, TraceOptions, WaysInOptions, ObserverOptions {
@@ -49,6 +50,7 @@ export async function up(options: UpOptions): Promise<number> {
   if (options.detach) whenStarterEnds(starterEnded)
   const manager = findServiceManager(process.env, log)
   let reload = () => {}
+  let reloadUsers: ReloadUsers = async () => {}
   let observer: Observer | undefined
   const closings: (() => unknown)[] = [
     onHangup(
@@ -70,16 +72,22 @@ export async function up(options: UpOptions): Promise<number> {
     closings.push(() => tunnel.close())
     watchTunnel(tunnel, log)
     allowStop(tunnel, () => stop.end('ended by `tunless down`'))
-    reload = createReload(() => readUpConf(options, log), tunnel, manager, log)
+    reload = createReload(
+      () => readUpConf(options, log),
+      tunnel,
+      manager,
+      log,
+      () => reloadUsers(),
+    )
     // Only now: while another process has the key, the files may be its.
     const { readyFile, pidFile } = options
     if (readyFile !== undefined) {
       clearReadyFile(readyFile)
-      closings.push(() => removeReadyFile(readyFile))
+      closings.push(removal(() => removeReadyFile(readyFile)))
     }
     if (pidFile !== undefined) {
       writePidFile(pidFile)
-      closings.push(() => removePidFile(pidFile))
+      closings.push(removal(() => removePidFile(pidFile)))
     }
     const uapi = await startUapi(options, tunnel, log)
     if (uapi !== undefined) {
@@ -89,8 +97,8 @@ export async function up(options: UpOptions): Promise<number> {
     const listeners: WayIn[] = []
     closings.push(() => Promise.all(listeners.map(each => each.close())))
     observer.watch(tunnel, () => openByWay(listeners))
-    const dial = observer.dialer(createDialer(target => tunnel.connect({ ...target, timeout: options.timeout })))
-    await openWaysIn(options, { dial, tunnel, onConnection: observer.onConnection }, log, listeners)
+    const dial = observer.dialer(createDialer(target => tunnel.connect({ ...target, connectTimeout: options.timeout })))
+    reloadUsers = await openWaysIn(options, { dial, tunnel, onConnection: observer.onConnection }, log, listeners)
     const ready = await tellWhileWaiting(tunnel.ready({ timeout: options.timeout, signal }), tunnel, log)
     observer.ready()
     const said = announce(tunnel, ready, listeners, log)

@@ -4,7 +4,7 @@ import { connect } from 'node:net'
 import { TunnelError } from '../errors.js'
 import type { Tunnel } from '../node/tunnel.js'
 import type { ConnectionRecord } from '../proxy/client.js'
-import { createCredentials } from '../proxy/credentials.js'
+import { createCredentials, type Users } from '../proxy/credentials.js'
 import { startDatagramForward } from '../proxy/datagram-forward.js'
 import { asRelaySocket, createDialer, type Dialer, formatTarget, type Target } from '../proxy/dialer.js'
 import { boundDial, createHostDialer } from '../proxy/direct.js'
@@ -15,6 +15,7 @@ import { type ReverseAt, startReverse } from '../proxy/reverse.js'
 import { readAuthFile } from './auth-file.js'
 import { createDialLog } from './dial-log.js'
 import type { Log } from './log.js'
+import type { CarriedDatagrams } from './reach.js'
 import type { ListenerReport } from './ready-file.js'
 
 export type { ListenAt } from '../proxy/listener.js'
@@ -45,15 +46,20 @@ export interface WaysInOptions {
   readonly authFile?: string
   /** Clients of each at a time; the proxies' and forwards' own defaults without it. */
   readonly maxClients?: number
+  /** How long a client of a proxy may take for its request, and how long UDP may be silent, ms; likewise. */
+  readonly requestTimeout?: number
+  readonly udpIdle?: number
 }
 
 /** Who carries what comes in. */
 export interface Carrier {
   readonly dial: Dialer
-  /** Undefined where another process runs the tunnel and takes dials alone. */
+  /** Undefined where another process runs the tunnel. */
   readonly tunnel: Tunnel | undefined
+  /** Of the tunnel; its own without it. */
+  readonly openDatagrams?: () => CarriedDatagrams
   /** Users of the proxies, besides those of the file. */
-  readonly users?: Iterable<readonly [user: string, password: string]>
+  readonly users?: Users
   readonly onConnection?: (record: ConnectionRecord) => void
 }
 
@@ -64,17 +70,27 @@ export interface WayIn {
   close(): Promise<void>
 }
 
+/** Reads the file of --auth-file again; one that cannot be used changes nothing, and is told. Never rejects. */
+export type ReloadUsers = () => Promise<void>
+
 /** Adds each to `ways` as soon as it listens, for whoever has to close them. Rejects with the first that cannot. */
-export async function openWaysIn(options: WaysInOptions, carrier: Carrier, log: Log, ways: WayIn[]): Promise<void> {
-  const { proxies, forwards, reverses, timeout, authFile, maxClients } = options
+export async function openWaysIn(
+  options: WaysInOptions,
+  carrier: Carrier,
+  log: Log,
+  ways: WayIn[],
+): Promise<ReloadUsers> {
+  const { proxies, forwards, reverses, timeout, authFile, maxClients, requestTimeout, udpIdle } = options
   const { dial, tunnel, users = [], onConnection } = carrier
+  const openUdp = carrier.openDatagrams ?? (tunnel && (() => tunnel.createSocket()))
   const onError = createDialLog(log, timeout)
   const limits = maxClients === undefined ? {} : { maxConnections: maxClients }
   const told = { onError, limits, ...(onConnection && { onConnection }) }
   if (authFile !== undefined && proxies.length === 0) {
     throw new TunnelError('USAGE', '--auth-file is for the proxy of -D: add -D PORT, or leave it out')
   }
-  const known = [...users, ...(authFile === undefined ? [] : await readAuthFile(authFile, log.warn))]
+  const readUsers = async () => [...users, ...(authFile === undefined ? [] : await readAuthFile(authFile, log.warn))]
+  const known = await readUsers()
   const credentials = known.length === 0 ? undefined : createCredentials(known)
   for (const at of proxies) checkProxyAt(at, credentials !== undefined)
   // A name that nobody knows is better said now than to each client.
@@ -89,14 +105,28 @@ export async function openWaysIn(options: WaysInOptions, carrier: Carrier, log: 
     ways.push(forward.protocol === 'udp' ? await openDatagrams(forward) : await openForward(forward))
   }
   for (const reverse of reverses) ways.push(await openReverse(reverse))
+  return async () => {
+    if (authFile === undefined) return
+    try {
+      credentials?.replace(await readUsers())
+      log.info(`${authFile} is reloaded`)
+    } catch (error) {
+      log.error(`the users are not reloaded: ${(error as Error).message} (${(error as TunnelError).code})`)
+    }
+  }
 
   async function openProxy(at: ListenAt): Promise<WayIn> {
     const proxy = await startProxy({
       at,
       dial,
       ...told,
+      limits: {
+        ...limits,
+        ...(requestTimeout !== undefined && { greetingTimeout: requestTimeout }),
+        ...(udpIdle !== undefined && { associationTimeout: udpIdle }),
+      },
       ...(credentials && { credentials }),
-      ...(tunnel && { openDatagrams: () => tunnel.createSocket() }),
+      ...(openUdp && { openDatagrams: () => tellErrors(openUdp(), onError) }),
     })
     return wayIn({ type: 'proxy', ...proxy.address }, proxy)
   }
@@ -107,24 +137,25 @@ export async function openWaysIn(options: WaysInOptions, carrier: Carrier, log: 
   }
 
   async function openDatagrams({ at, target }: ForwardSpec): Promise<WayIn> {
-    const running = mustRun(tunnel, `-L ${formatListenAt(at)}:${formatTarget(target)}/udp`)
+    if (openUdp === undefined) throw notCarried(`-L ${formatListenAt(at)}:${formatTarget(target)}/udp`)
     if ('path' in at) throw new TunnelError('USAGE', `-L ${at.path}: UDP has no unix socket here: give a port`)
     const forward = await startDatagramForward({
       at,
       target,
-      openDatagrams: () => running.createSocket(),
+      openDatagrams: openUdp,
       ...told,
+      limits: { ...limits, ...(udpIdle !== undefined && { idleTimeout: udpIdle }) },
     })
     return wayIn({ type: 'forward', protocol: 'udp', ...forward.address, target }, forward)
   }
 
   async function openReverse({ at, target }: ReverseSpec): Promise<WayIn> {
-    const running = mustRun(tunnel, `-R ${at.port}`)
+    if (tunnel === undefined) throw notCarried(`-R ${at.port}`)
     const reverse = await startReverse({
       at,
       target: 'path' in target ? { host: target.path, port: 0 } : target,
       dial: localDialer(target, timeout),
-      createServer: (serverOptions, accept) => running.createServer(serverOptions, accept),
+      createServer: (serverOptions, accept) => tunnel.createServer(serverOptions, accept),
       ...told,
     })
     return wayIn({ type: 'reverse', ...reverse.address, target }, reverse)
@@ -141,12 +172,19 @@ function wayIn(report: ListenerReport, opened: { readonly connections: number; c
   }
 }
 
-function mustRun(tunnel: Tunnel | undefined, option: string): Tunnel {
-  if (tunnel !== undefined) return tunnel
-  throw new TunnelError(
+function notCarried(option: string): TunnelError {
+  return new TunnelError(
     'USAGE',
-    `${option}: the tunnel is run by another process, which carries TCP connections alone: give the option to that one`,
+    `${option}: the tunnel is run by another process, which listens in it for nobody else: give the option to that one`,
   )
+}
+
+/** What another process says of a datagram comes later, as an error of the socket. */
+function tellErrors(socket: CarriedDatagrams, onError: (error: unknown, target: Target) => void): CarriedDatagrams {
+  socket.on('error', (error: Error & { readonly target?: Target }) => {
+    if (error.target !== undefined) onError(error, error.target)
+  })
+  return socket
 }
 
 /** Dials on this host. */

@@ -21,6 +21,13 @@ export function readDuration(text: string): number {
   return duration
 }
 
+/** The same, but not without end. */
+export function readBound(text: string): number {
+  const duration = readDuration(text)
+  if (duration > 0) return duration
+  throw new InvalidArgumentError('write a time above 0: 20, 500ms, 2m')
+}
+
 /** How many: a whole number above 0. */
 export function readCount(text: string): number {
   const count = Number(text)

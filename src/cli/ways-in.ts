@@ -1,7 +1,7 @@
 // -D, -L and -R: ssh's syntax, with unix sockets on the local side and UDP.
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { ForwardSpec, ListenAt, ReverseSpec, WaysInOptions } from '../app/ways-in.js'
-import { fields, printable, readBind, readCount, readHost, readListen, readPort } from './arguments.js'
+import { fields, printable, readBind, readBound, readCount, readHost, readListen, readPort } from './arguments.js'
 
 /** As commander hands them over. */
 export interface WaysInFlags {
@@ -10,6 +10,8 @@ export interface WaysInFlags {
   readonly R?: ReverseSpec[]
   readonly authFile?: string
   readonly maxClients?: number
+  readonly requestTimeout?: number
+  readonly udpIdle?: number
 }
 
 /** Defines the options of a command that opens ways into its tunnel. */
@@ -37,16 +39,30 @@ export function addWaysInOptions(command: Command): Command {
         'of each -D, -L and -R at a time (default: 16384; 4096 of -R, 1024 of UDP)',
       ).argParser(readCount),
     )
+    .addOption(
+      new Option(
+        '--request-timeout <time>',
+        'close a client of -D that has not sent its request by then (default: 10)',
+      ).argParser(readBound),
+    )
+    .addOption(
+      new Option(
+        '--udp-idle <time>',
+        'end UDP that is silent for so long (default: 120 of -L, 300 of SOCKS5)',
+      ).argParser(readBound),
+    )
 }
 
 export function waysInOptions(flags: WaysInFlags): Omit<WaysInOptions, 'timeout'> {
-  const { D: proxies = [], L: forwards = [], R: reverses = [], authFile, maxClients } = flags
+  const { D: proxies = [], L: forwards = [], R: reverses = [], authFile, maxClients, requestTimeout, udpIdle } = flags
   return {
     proxies,
     forwards,
     reverses,
     ...(authFile !== undefined && { authFile }),
     ...(maxClients !== undefined && { maxClients }),
+    ...(requestTimeout !== undefined && { requestTimeout }),
+    ...(udpIdle !== undefined && { udpIdle }),
   }
 }
 

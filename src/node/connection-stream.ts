@@ -1,7 +1,7 @@
 // A TcpConnection as a Duplex: the stream's inner side. It pulls from the stack only while push() asks for more, calls a
 // write back once its bytes are queued in the stack, and hands slabs on without a copy. socket.ts puts net.Socket's face on it.
-import { Duplex } from 'node:stream'
 import type { SocketCode, TcpConnection } from '../core/netstack/stack.js'
+import { EventDuplex } from './event-duplex.js'
 import { ioError, usageError } from './socket-error.js'
 import type { ConnectionEvents } from './socket-events.js'
 import type { StackPort } from './stack-port.js'
@@ -19,7 +19,7 @@ interface Unsent {
 /** A connection's addresses; they outlive it. */
 export type Ends = Pick<TcpConnection, 'localAddress' | 'localPort' | 'remoteAddress' | 'remotePort'>
 
-export abstract class ConnectionStream extends Duplex {
+export abstract class ConnectionStream extends EventDuplex {
   connecting = false
   bytesRead = 0
   /** @internal */

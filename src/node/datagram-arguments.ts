@@ -1,5 +1,35 @@
 // How dgram.Socket's calls may be written (node:dgram, v20), read into one shape, with Node's codes for what is wrong.
+import type { SocketOptions } from 'node:dgram'
 import { checkPort, usageError } from './socket-error.js'
+
+export interface DatagramOptions {
+  /** One family alone; both without it. */
+  type?: 'udp4' | 'udp6'
+  /** Closes the socket. */
+  signal?: AbortSignal | undefined
+  /** Asked for the address of a name in place of the tunnel, in dns.lookup's shape. */
+  lookup?: SocketOptions['lookup'] | undefined
+  /** Messages that wait for DNS to tell their name's address, 64 by default; more are told ENOBUFS. */
+  lookupQueue?: number | undefined
+  /** Taken as dgram has them, and of no effect: a port of the tunnel has one socket, `type` says which families. */
+  reuseAddr?: boolean | undefined
+  reusePort?: boolean | undefined
+  ipv6Only?: boolean | undefined
+  /** Remembered, and of no effect: how much waits is bounded by the tunnel's `stackLimits`. */
+  recvBufferSize?: number | undefined
+  sendBufferSize?: number | undefined
+}
+
+/** `(options)` or `(type)`. */
+export function readDatagramOptions(given: DatagramOptions | 'udp4' | 'udp6'): DatagramOptions {
+  const options = typeof given === 'string' ? { type: given } : given
+  const { type, lookup } = options
+  if (type !== undefined && type !== 'udp4' && type !== 'udp6') {
+    throw usageError('ERR_SOCKET_BAD_TYPE', 'Bad socket type specified. Valid types are: udp4, udp6', TypeError)
+  }
+  if (lookup !== undefined && typeof lookup !== 'function') throw invalidType('lookup', 'of type function')
+  return options
+}
 
 export type SendCallback = (error: Error | null, bytes: number) => void
 export type Message = string | NodeJS.ArrayBufferView | readonly (string | NodeJS.ArrayBufferView)[]

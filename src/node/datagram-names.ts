@@ -1,5 +1,8 @@
 // Names that a datagram socket sends to: those of the configuration at once, those of DNS a moment later, as in dgram.
+import { isIP, type LookupFunction } from 'node:net'
 import type { IpAddress } from '../core/base/address.js'
+import type { DatagramOptions } from './datagram-arguments.js'
+import { askOther } from './other-lookup.js'
 import { ioError, localCode, lookupError } from './socket-error.js'
 import type { StackPort } from './stack-port.js'
 
@@ -13,16 +16,24 @@ export class DatagramNames {
   readonly #stackPort: StackPort
   readonly #family: 0 | 4 | 6
   readonly #most: number
+  readonly #lookup: LookupFunction | undefined
   readonly #waiting = new Set<() => void>()
 
-  constructor(stackPort: StackPort, type: 'udp4' | 'udp6' | undefined, most = defaultLookupQueue) {
+  constructor(
+    stackPort: StackPort,
+    type: 'udp4' | 'udp6' | undefined,
+    most = defaultLookupQueue,
+    lookup?: DatagramOptions['lookup'],
+  ) {
     this.#stackPort = stackPort
+    this.#lookup = lookup as LookupFunction | undefined
     this.#family = type === undefined ? 0 : type === 'udp4' ? 4 : 6
     this.#most = most
   }
 
   /** Without a host it is ourselves. Undefined where DNS has to be asked first. Throws ENOTFOUND, as a socket's error. */
   find(host: string | undefined): IpAddress | undefined {
+    if (this.#lookup !== undefined && host !== undefined && isIP(host) === 0) return undefined
     let addresses: readonly IpAddress[] | undefined
     try {
       addresses = host === undefined ? this.#stackPort.stack.ownAddresses : this.#stackPort.lookup(host)
@@ -60,6 +71,25 @@ export class DatagramNames {
   }
 
   #ask(host: string, found: FoundAddress): void {
+    if (this.#lookup === undefined) this.#askTunnel(host, found)
+    else this.#askOther(this.#lookup, host, found)
+  }
+
+  #askOther(lookup: LookupFunction, host: string, found: FoundAddress): void {
+    const waiting = () => cancel()
+    this.#waiting.add(waiting)
+    const cancel = askOther(lookup, host, { family: this.#family }, (error, addresses) => {
+      // A lookup that answers at once must not overtake what it was called from.
+      process.nextTick(() => {
+        if (!this.#waiting.delete(waiting)) return
+        const address = addresses.find(each => this.#isUsable(each))
+        const failure = address === undefined ? lookupError(host, new Error('no usable address')) : undefined
+        found(error ?? failure, address)
+      })
+    })
+  }
+
+  #askTunnel(host: string, found: FoundAddress): void {
     const own = this.#stackPort.stack.ownAddresses
     let best: IpAddress | undefined
     const cancel = this.#stackPort.resolve(

@@ -2,7 +2,7 @@
 // does no harm and refused where the program would wait for it.
 import { EventEmitter } from 'node:events'
 import type { UdpSocket } from '../core/netstack/stack.js'
-import { checkBufferSize, checkNumber } from './datagram-arguments.js'
+import { checkBufferSize, checkNumber, type DatagramOptions } from './datagram-arguments.js'
 import type { AddressInfo } from './dial.js'
 import { ioError, usageError } from './socket-error.js'
 import type { StackPort } from './stack-port.js'
@@ -28,11 +28,16 @@ export abstract class DatagramSettings extends EventEmitter<DatagramEvents> {
   #wantsRef = true
   #held = false
   #isClosed = false
+  /** 'close' was told, or is about to be. */
+  #isOver = false
+  #unwatch: (() => void) | undefined
   readonly #bufferSizes = { recv: nominalBuffer, send: nominalBuffer }
 
-  constructor(stackPort: StackPort) {
+  constructor(stackPort: StackPort, { recvBufferSize, sendBufferSize }: DatagramOptions = {}) {
     super()
     this.#stackPort = stackPort
+    if (recvBufferSize !== undefined) this.#bufferSizes.recv = checkBufferSize(recvBufferSize)
+    if (sendBufferSize !== undefined) this.#bufferSizes.send = checkBufferSize(sendBufferSize)
   }
 
   /** Undefined while it is not bound; throws once it is closed. */
@@ -144,6 +149,7 @@ export abstract class DatagramSettings extends EventEmitter<DatagramEvents> {
 
   /** It is bound. */
   protected hold(): void {
+    this.#unwatch ??= this.#stackPort.whenClosed?.(() => this.#endUnder())
     if (this.#held || !this.#wantsRef) return
     this.#held = true
     this.#stackPort.addRef()
@@ -152,7 +158,25 @@ export abstract class DatagramSettings extends EventEmitter<DatagramEvents> {
   /** It is closed. */
   protected release(): void {
     this.#isClosed = true
+    this.#unwatch?.()
     this.#letGo()
+  }
+
+  /** The tunnel was closed. Its owner did not close it: what it sends fails by the callback, and its close() may still come. */
+  #endUnder(): void {
+    this.#letGo()
+    this.tellClosed()
+  }
+
+  protected tellClosed(callback?: () => void): void {
+    const isOver = this.#isOver
+    this.#isOver = true
+    if (!isOver) {
+      if (callback !== undefined) this.once('close', callback)
+      process.nextTick(() => this.emit('close'))
+    } else if (callback !== undefined) {
+      process.nextTick(callback)
+    }
   }
 
   #letGo(): void {

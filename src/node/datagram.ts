@@ -1,21 +1,20 @@
 // A UDP socket on the tunnel's own addresses with the face of Node's dgram.Socket.
 import type { IpAddress } from '../core/base/address.js'
 import type { SocketCode, UdpSocket } from '../core/netstack/stack.js'
-import { type Message, readBind, readSend, type SendArguments, type SendCallback } from './datagram-arguments.js'
+import {
+  type DatagramOptions,
+  type Message,
+  readBind,
+  readDatagramOptions,
+  readSend,
+  type SendArguments,
+  type SendCallback,
+} from './datagram-arguments.js'
 import { DatagramNames, type FoundAddress } from './datagram-names.js'
-import { DatagramSettings } from './datagram-settings.js'
+import { DatagramSettings, type RemoteInfo } from './datagram-settings.js'
 import { type AddressInfo, addressInfo } from './dial.js'
 import { checkPort, connectError, ioError, localCode, localError, lookupError, usageError } from './socket-error.js'
 import type { StackPort } from './stack-port.js'
-
-export interface DatagramOptions {
-  /** One family alone; both without it. */
-  type?: 'udp4' | 'udp6'
-  /** Closes the socket. */
-  signal?: AbortSignal
-  /** Messages that wait for DNS to tell their name's address, 64 by default; more are told ENOBUFS. */
-  lookupQueue?: number
-}
 
 /** See {@link https://nodejs.org/api/dgram.html#class-dgramsocket}. Both families at once unless it is told otherwise. */
 export class DatagramSocket extends DatagramSettings {
@@ -29,15 +28,18 @@ export class DatagramSocket extends DatagramSettings {
   #closed = false
 
   /** @internal Use {@link Tunnel.createSocket}. */
-  constructor(stackPort: StackPort, options: DatagramOptions | 'udp4' | 'udp6' = {}) {
-    super(stackPort)
+  constructor(
+    stackPort: StackPort,
+    options: DatagramOptions | 'udp4' | 'udp6' = {},
+    onMessage?: (message: Buffer, from: RemoteInfo) => void,
+  ) {
+    const read = readDatagramOptions(options)
+    super(stackPort, read)
+    if (onMessage !== undefined) this.on('message', onMessage)
     this.#stackPort = stackPort
-    const { type, signal, lookupQueue }: DatagramOptions = typeof options === 'string' ? { type: options } : options
-    if (type !== undefined && type !== 'udp4' && type !== 'udp6') {
-      throw usageError('ERR_SOCKET_BAD_TYPE', 'Bad socket type specified. Valid types are: udp4, udp6', TypeError)
-    }
+    const { type, signal, lookupQueue, lookup } = read
     this.type = type
-    this.#names = new DatagramNames(stackPort, type, lookupQueue)
+    this.#names = new DatagramNames(stackPort, type, lookupQueue, lookup)
     if (signal !== undefined) this.#closeWith(signal)
   }
 
@@ -257,14 +259,13 @@ export class DatagramSocket extends DatagramSettings {
 
   close(callback?: () => void): this {
     this.#mustBeOpen()
-    if (callback !== undefined) this.once('close', callback)
     this.#closed = true
     this.#names.close()
     this.#socket?.close()
     this.#socket = undefined
     this.release()
     this.#stackPort.changed()
-    process.nextTick(() => this.emit('close'))
+    this.tellClosed(callback)
     return this
   }
 

@@ -1,29 +1,16 @@
 // One dial: a name becomes addresses, which are tried as they come (RFC 8305).
-import { isIP } from 'node:net'
-import { type Endpoint, formatAddress, type IpAddress, parseAddress } from '../core/base/address.js'
+import { isIP, type LookupFunction } from 'node:net'
+import { type Endpoint, formatAddress, type IpAddress } from '../core/base/address.js'
 import type { TcpConnection } from '../core/netstack/stack.js'
+import { type DialOptions, readConnectOptions, type TunnelConnectOptions } from './connect-options.js'
+import { askOther } from './other-lookup.js'
 import { Race, type RaceOwner } from './race.js'
-import { checkPort, ioError, lookupError, type SocketError, usageError } from './socket-error.js'
+import { ioError, lookupError, type SocketError } from './socket-error.js'
 import type { ConnectionEvents } from './socket-events.js'
 import type { NameListener, StackPort } from './stack-port.js'
 
 /** Resolution Delay, ms (RFC 8305, section 8). */
 const resolutionDelay = 50
-
-/** Where to, as net.connect takes it. */
-export interface TunnelConnectOptions {
-  /** A name that the configuration or DNS in the tunnel knows, or an address. */
-  host: string
-  port: number | string
-  /** Only addresses of this family; both by default. */
-  family?: 0 | 4 | 6 | undefined
-  /** One of the tunnel's own addresses; chosen by the target by default. */
-  localAddress?: string | undefined
-  /** A free port by default. */
-  localPort?: number | undefined
-  /** Bounds the whole dial, the look-up included, ms; ETIMEDOUT afterwards. By default only the retries of the SYN bound it, some two minutes. */
-  timeout?: number | undefined
-}
 
 /** Who asked for a dial. */
 export interface Dialing {
@@ -43,12 +30,7 @@ export interface Dialing {
 export class Dial implements NameListener, RaceOwner {
   readonly #stackPort: StackPort
   readonly #dialing: Dialing
-  readonly #host: string
-  readonly #port: number
-  readonly #family: 0 | 4 | 6
-  readonly #localAddress: IpAddress | undefined
-  readonly #localPort: number | undefined
-  readonly #timeout: number
+  readonly #options: DialOptions
   #race: Race | undefined
   #endLookup: (() => void) | undefined
   /** Families whose addresses are still to come. */
@@ -58,36 +40,23 @@ export class Dial implements NameListener, RaceOwner {
   #timer: NodeJS.Timeout | undefined
 
   constructor(stackPort: StackPort, options: TunnelConnectOptions, dialing: Dialing) {
-    const { host, localAddress } = options
-    if (typeof host !== 'string' || host === '') {
-      throw usageError('ERR_MISSING_ARGS', 'The "options.host" argument must be specified', TypeError)
-    }
-    if (options.port === undefined) {
-      throw usageError('ERR_MISSING_ARGS', 'The "options.port" argument must be specified', TypeError)
-    }
-    if (options.localPort !== undefined && typeof options.localPort !== 'number') {
-      throw usageError('ERR_INVALID_ARG_TYPE', 'The "options.localPort" property must be of type number.', TypeError)
-    }
+    this.#options = readConnectOptions(options)
     this.#stackPort = stackPort
     this.#dialing = dialing
-    this.#host = host
-    this.#port = checkPort(options.port, 1)
-    this.#family = options.family ?? 0
-    this.#timeout = options.timeout ?? 0
-    this.#localPort = options.localPort === undefined ? undefined : checkPort(options.localPort, 0)
-    this.#localAddress = localAddress === undefined ? undefined : parseAddress(localAddress)
-    if (localAddress !== undefined && this.#localAddress === undefined) {
-      throw usageError('ERR_INVALID_IP_ADDRESS', `Invalid IP address: ${localAddress}`, TypeError)
-    }
   }
 
   start(): void {
-    const deadline = this.#timeout > 0 ? this.#stackPort.now() + this.#timeout : Number.POSITIVE_INFINITY
-    const local = { localAddress: this.#localAddress, localPort: this.#localPort }
-    this.#race = new Race(this.#stackPort, { port: this.#port, deadline, ...local }, this)
+    const { host, port, localAddress, localPort, connectTimeout, attemptDelay, blockList, lookup } = this.#options
+    const deadline = connectTimeout > 0 ? this.#stackPort.now() + connectTimeout : Number.POSITIVE_INFINITY
+    const race = { port, deadline, localAddress, localPort, attemptDelay, blockList }
+    this.#race = new Race(this.#stackPort, race, this)
     let known: IpAddress[] | undefined
     try {
-      known = this.#stackPort.lookup(this.#host)
+      if (lookup !== undefined && isIP(host) === 0) {
+        this.#askOther(lookup)
+        return
+      }
+      known = this.#stackPort.lookup(host)
     } catch (cause) {
       this.handleEnd(cause as Error)
       return
@@ -97,34 +66,57 @@ export class Dial implements NameListener, RaceOwner {
   }
 
   #tryKnown(known: readonly IpAddress[]): void {
-    const family = this.#family
+    const { host, family, autoSelectFamily } = this.#options
     const usable = family === 0 ? known : known.filter(address => addressFamily(address) === family)
-    if (usable.length === 0) this.handleEnd(new Error(`${this.#host} has no IPv${family} address`))
+    if (usable.length === 0) this.handleEnd(new Error(`${host} has no IPv${family} address`))
     else {
-      this.#tell(usable)
-      this.#race?.add(usable)
+      const tried = autoSelectFamily ? usable : usable.slice(0, 1)
+      this.#tell(tried)
+      this.#race?.add(tried)
       this.#race?.complete()
     }
   }
 
   /** Of a family that the tunnel has no address of, nothing is wanted. */
   #ask(): void {
+    const { host, connectTimeout } = this.#options
     const own = new Set(this.#stackPort.stack.ownAddresses.map(addressFamily))
     const [first] = own
-    const family = this.#family === 0 && own.size === 1 ? (first as 4 | 6) : this.#family
+    const family = this.#options.family === 0 && own.size === 1 ? (first as 4 | 6) : this.#options.family
     this.#awaited = new Set(family === 0 ? [4, 6] : [family])
-    this.#endLookup = this.#stackPort.resolve(this.#host, { family, timeout: this.#timeout }, this)
+    this.#endLookup = this.#stackPort.resolve(host, { family, timeout: connectTimeout }, this)
+  }
+
+  /** What it says of a failure is the socket's error as it stands. */
+  #askOther(lookup: LookupFunction): void {
+    const { host, family, hints, autoSelectFamily, connectTimeout } = this.#options
+    if (connectTimeout > 0) this.#timer = setTimeout(() => this.handleLost([]), connectTimeout).unref()
+    const options = { family, hints, all: autoSelectFamily && family === 0 }
+    this.#endLookup = askOther(lookup, host, options, (error, addresses) => {
+      clearTimeout(this.#timer)
+      if (error === undefined) {
+        this.#tryKnown(addresses)
+        return
+      }
+      this.#dialing.handleLookup(error, undefined, host)
+      this.#dialing.handleFailed(error)
+    })
   }
 
   #tell(addresses: readonly IpAddress[]): void {
-    if (isIP(this.#host) !== 0) return
-    for (const address of addresses) this.#dialing.handleLookup(null, address, this.#host)
+    const { host } = this.#options
+    if (isIP(host) !== 0) return
+    for (const address of addresses) this.#dialing.handleLookup(null, address, host)
   }
 
   /** IPv6 begins at once; IPv4 alone waits for it, but not for long (RFC 8305, section 3). */
   handleAddresses(family: 4 | 6, addresses: readonly IpAddress[]): void {
-    this.#tell(addresses)
     this.#awaited.delete(family)
+    if (!this.#options.autoSelectFamily) {
+      this.#held = family === 6 ? [...addresses, ...this.#held] : [...this.#held, ...addresses]
+      return
+    }
+    this.#tell(addresses)
     if (family === 4 && this.#awaited.has(6)) {
       this.#held = addresses
       this.#timer = setTimeout(() => this.#release(), resolutionDelay).unref()
@@ -143,13 +135,18 @@ export class Dial implements NameListener, RaceOwner {
 
   handleEnd(cause: Error | undefined): void {
     this.#endLookup = undefined
+    const { host, autoSelectFamily } = this.#options
     if (cause === undefined) {
+      if (!autoSelectFamily) {
+        this.#held = this.#held.slice(0, 1)
+        this.#tell(this.#held)
+      }
       this.#release()
       this.#race?.complete()
       return
     }
-    const error = lookupError(this.#host, cause)
-    if (isIP(this.#host) === 0) this.#dialing.handleLookup(error, undefined, this.#host)
+    const error = lookupError(host, cause)
+    if (isIP(host) === 0) this.#dialing.handleLookup(error, undefined, host)
     this.#dialing.handleFailed(error)
   }
 
@@ -171,7 +168,7 @@ export class Dial implements NameListener, RaceOwner {
     this.cancel()
     const [first, ...others] = errors
     if (first === undefined || others.length === 0) {
-      this.#dialing.handleFailed(first ?? Object.assign(ioError('ETIMEDOUT', 'connect'), { port: this.#port }))
+      this.#dialing.handleFailed(first ?? Object.assign(ioError('ETIMEDOUT', 'connect'), { port: this.#options.port }))
       return
     }
     const telling = errors.find(error => error.code !== 'ENETUNREACH') ?? first

@@ -32,9 +32,9 @@ export async function readSecretFile(path: string, warn: (message: string) => vo
     throw new TunnelError('CONFIG_UNREADABLE', 'a path was expected, and a text was given: pass it as { text }')
   }
   try {
-    const { mode, text } = statSync(path).isFile() ? readFile(path) : await readStream(path)
+    const { mode, uid, text } = statSync(path).isFile() ? readFile(path) : await readStream(path)
     if (text === undefined) throw new Error(`it is longer than ${longestConfig} bytes`)
-    if (process.platform !== 'win32' && (mode & 0o044) !== 0) {
+    if (process.platform !== 'win32' && isOpen(mode, uid)) {
       warn(`${path} can be read by others (mode ${(mode & 0o777).toString(8)}): chmod 600 ${path}`)
     }
     return text
@@ -52,8 +52,14 @@ export async function readSecretFile(path: string, warn: (message: string) => vo
   }
 }
 
+/** A file of somebody else may have been given to this process by its group: so do Kubernetes, and systemd by an access list. */
+function isOpen(mode: number, uid: number): boolean {
+  return (mode & (uid === process.getuid?.() ? 0o044 : 0o004)) !== 0
+}
+
 interface SecretText {
   readonly mode: number
+  readonly uid: number
   /** Undefined if it is longer than {@link longestConfig}. */
   readonly text: string | undefined
 }
@@ -62,8 +68,8 @@ interface SecretText {
 function readFile(path: string): SecretText {
   const file = openSync(path, 'r')
   try {
-    const { mode, size } = fstatSync(file)
-    return { mode, text: size > longestConfig ? undefined : readFileSync(file, 'utf8') }
+    const { mode, uid, size } = fstatSync(file)
+    return { mode, uid, text: size > longestConfig ? undefined : readFileSync(file, 'utf8') }
   } finally {
     closeSync(file)
   }
@@ -74,8 +80,8 @@ async function readStream(path: string): Promise<SecretText> {
   const { open } = await import('node:fs/promises')
   const file = await open(path, 'r')
   try {
-    const { mode } = await file.stat()
-    return { mode, text: await readAtMost(file, longestConfig) }
+    const { mode, uid } = await file.stat()
+    return { mode, uid, text: await readAtMost(file, longestConfig) }
   } finally {
     await file.close()
   }

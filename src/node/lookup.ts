@@ -2,6 +2,7 @@
 // takes a `lookup` (net, http, undici, pg …).
 import type { LookupAddress, LookupAllOptions, LookupOneOptions, LookupOptions } from 'node:dns'
 import { isIP } from 'node:net'
+import { promisify } from 'node:util'
 import { formatAddress } from '../core/base/address.js'
 import { findAddresses } from './addresses.js'
 import { addressFamily } from './dial.js'
@@ -12,31 +13,38 @@ type OneCallback = (error: NodeJS.ErrnoException | null, address: string, family
 type AllCallback = (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => void
 type AnyCallback = (error: NodeJS.ErrnoException | null, address: string | LookupAddress[], family?: number) => void
 
+/** What dns.lookup's options are given beside. */
+interface Abortable {
+  /** Ends it with the signal's reason. */
+  signal?: AbortSignal | undefined
+}
+
 /**
  * See {@link https://nodejs.org/api/dns.html#dnslookuphostname-options-callback}: `family`, `all`, `order` and `verbatim` are
- * heeded, `hints` are not. Fails with ENOTFOUND, or EAI_AGAIN where no server gave an answer; the `cause` is a TunnelError. Needs
- * no `this`.
+ * heeded, `hints` are not; a `signal` is new. Fails with ENOTFOUND, or EAI_AGAIN where no server gave an answer; the `cause` is a
+ * TunnelError. Needs no `this`.
  */
 export interface TunnelLookup {
   (hostname: string, callback: OneCallback): void
-  (hostname: string, options: LookupOneOptions | number, callback: OneCallback): void
-  (hostname: string, options: LookupAllOptions, callback: AllCallback): void
-  (hostname: string, options: LookupOptions, callback: AnyCallback): void
-  (hostname: string, options?: LookupOneOptions | number): Promise<LookupAddress>
-  (hostname: string, options: LookupAllOptions): Promise<LookupAddress[]>
-  (hostname: string, options: LookupOptions): Promise<LookupAddress | LookupAddress[]>
+  (hostname: string, options: (LookupOneOptions & Abortable) | number, callback: OneCallback): void
+  (hostname: string, options: LookupAllOptions & Abortable, callback: AllCallback): void
+  (hostname: string, options: LookupOptions & Abortable, callback: AnyCallback): void
+  (hostname: string, options?: (LookupOneOptions & Abortable) | number): Promise<LookupAddress>
+  (hostname: string, options: LookupAllOptions & Abortable): Promise<LookupAddress[]>
+  (hostname: string, options: LookupOptions & Abortable): Promise<LookupAddress | LookupAddress[]>
 }
 
 export function createLookup(port: StackPort): TunnelLookup {
   function lookup(
     hostname: string,
-    second?: LookupOptions | number | AnyCallback,
+    second?: (LookupOptions & Abortable) | number | AnyCallback,
     third?: AnyCallback,
   ): Promise<LookupAddress | LookupAddress[]> | undefined {
     const callback = typeof second === 'function' ? second : third
-    const options = typeof second === 'number' ? { family: second } : typeof second === 'object' ? second : {}
+    const options: LookupOptions & Abortable =
+      typeof second === 'number' ? { family: second } : typeof second === 'object' ? second : {}
     const { all, family, order } = readOptions(hostname, options, callback)
-    const found = find(port, hostname, family, order)
+    const found = find(port, hostname, family, order, options.signal)
     if (callback === undefined) return found.then(addresses => (all ? addresses : (addresses[0] as LookupAddress)))
     found.then(
       addresses => {
@@ -48,7 +56,8 @@ export function createLookup(port: StackPort): TunnelLookup {
     )
     return undefined
   }
-  return lookup as TunnelLookup
+  // As that of dns.lookup gives an object, not the address alone.
+  return Object.assign(lookup as TunnelLookup, { [promisify.custom]: lookup })
 }
 
 type Order = 'verbatim' | 'ipv4first' | 'ipv6first'
@@ -77,10 +86,16 @@ function readOptions(
   return { all, family: number, order: wanted }
 }
 
-async function find(port: StackPort, hostname: string, family: 0 | 4 | 6, order: Order): Promise<LookupAddress[]> {
+async function find(
+  port: StackPort,
+  hostname: string,
+  family: 0 | 4 | 6,
+  order: Order,
+  signal: AbortSignal | undefined,
+): Promise<LookupAddress[]> {
   port.addRef()
   try {
-    const found = await findAddresses(port, hostname, { family })
+    const found = await findAddresses(port, hostname, { family, signal })
     // As dns.lookup has it, an address is itself, of whatever family.
     const isAny = family === 0 || isIP(hostname) !== 0
     const usable = isAny ? found : found.filter(one => addressFamily(one) === family)
@@ -90,6 +105,7 @@ async function find(port: StackPort, hostname: string, family: 0 | 4 | 6, order:
     const first = order === 'ipv4first' ? 4 : 6
     return [...addresses.filter(one => one.family === first), ...addresses.filter(one => one.family !== first)]
   } catch (cause) {
+    if (signal?.aborted && cause === signal.reason) throw cause
     throw lookupError(hostname, cause)
   } finally {
     port.release()

@@ -10,7 +10,8 @@ import { type ControlDialOptions, type ControlQuestion, claimKey } from './contr
 import { selectCrypto } from './crypto/select.js'
 import { type ConfigSource, loadConfig } from './load-config.js'
 import { defaultReadyTimeout } from './ready.js'
-import { Tunnel, type TunnelOptions } from './tunnel.js'
+import { Tunnel } from './tunnel.js'
+import type { TunnelOptions } from './tunnel-options.js'
 import { withResolvers } from './with-resolvers.js'
 
 /**
@@ -37,6 +38,7 @@ export async function openTunnel(source: ConfigSource, options: TunnelOptions = 
     claimKey(key, {
       dial: async (host, port, dialing) => dialFor(await opened, host, port, dialing),
       status: () => (tunnel === undefined ? {} : statusOf(tunnel)),
+      datagrams: async () => (await opened).createSocket(),
       answer: async (question, signal) => answerTo(await opened, question, signal),
       stop: () => {
         const stop = tunnel && stops.get(tunnel)
@@ -48,7 +50,8 @@ export async function openTunnel(source: ConfigSource, options: TunnelOptions = 
   if (claim.warning !== undefined) warnings.push(claim.warning)
   try {
     signal?.throwIfAborted()
-    tunnel = await Tunnel.open(config, privateKey, options, new KeyClaims(publicKey, claim, claimFor))
+    const claims = new KeyClaims(publicKey, claim, claimFor)
+    tunnel = await Tunnel.open({ config, privateKey, options, claims })
     resolve(tunnel)
     if (signal?.aborted) {
       await tunnel.close()
@@ -103,7 +106,7 @@ export function watchDials(tunnel: Tunnel, watch: JoinedDial): void {
 
 /** @internal What another process of this user may see: no keys but public ones. */
 export function statusOf(tunnel: Tunnel): Record<string, unknown> {
-  const { name } = tunnel.config.interface
+  const { name, dns } = tunnel.config.interface
   const { stack, device } = tunnel.stats()
   return {
     ...(name !== undefined && { name }),
@@ -112,6 +115,8 @@ export function statusOf(tunnel: Tunnel): Record<string, unknown> {
     stoppable: stops.has(tunnel),
     addresses: tunnel.addresses,
     mtu: tunnel.mtu,
+    // Whose names are asked for in the tunnel alone.
+    domains: [...dns.search, ...dns.routes.map(route => route.suffix)],
     peers: tunnel.peers(),
     retransmits: stack.tcpRetransmits,
     handshakes: device.sessions,
@@ -140,7 +145,7 @@ export async function answerTo(
 async function dialFor(tunnel: Tunnel, host: string, port: number, dialing: ControlDialOptions): Promise<Duplex> {
   const { signal, timeout = defaultReadyTimeout } = dialing
   const dial = async () => {
-    const socket = tunnel.connect({ host, port, signal, timeout, allowHalfOpen: true })
+    const socket = tunnel.connect({ host, port, signal, connectTimeout: timeout, allowHalfOpen: true })
     await once(socket, 'connect')
     return socket
   }

@@ -1,6 +1,7 @@
 // Happy eyeballs (RFC 8305, section 5): a host's addresses are tried one after the other without waiting for each to fail, the
 // families in turn. The first that answers has won, and the others are reset.
-import type { Endpoint, IpAddress } from '../core/base/address.js'
+import type { BlockList } from 'node:net'
+import { type Endpoint, formatAddress, type IpAddress } from '../core/base/address.js'
 import type { SocketCode, TcpConnection } from '../core/netstack/stack.js'
 import { connectError, localCode, type SocketError } from './socket-error.js'
 import { ConnectionEvents, type ConnectionOwner } from './socket-events.js'
@@ -16,6 +17,10 @@ export interface RaceOptions {
   readonly localPort: number | undefined
   /** Of the stack's clock; Infinity for none. */
   readonly deadline: number
+  /** ms; undefined for {@link attemptDelay}. */
+  readonly attemptDelay: number | undefined
+  /** Addresses that are not dialled. */
+  readonly blockList: BlockList | undefined
 }
 
 export interface RaceOwner {
@@ -88,12 +93,17 @@ export class Race {
   }
 
   #start(address: IpAddress, now: number): void {
-    const { port, localAddress, localPort, deadline } = this.#options
+    const { port, localAddress, localPort, deadline, blockList } = this.#options
     const target = { address, port }
     const left = this.#waiting[4].length + this.#waiting[16].length + 1
-    this.#nextAt = now + Math.max(leastAttemptDelay, Math.min(attemptDelay, (deadline - now) / left))
+    this.#nextAt =
+      now + Math.max(leastAttemptDelay, Math.min(this.#options.attemptDelay ?? attemptDelay, (deadline - now) / left))
     this.#owner.handleAttempt(target)
     if (this.#over) return
+    if (blockList?.check(formatAddress(address), address.length === 4 ? 'ipv4' : 'ipv6')) {
+      this.#note(target, 'ERR_IP_BLOCKED')
+      return
+    }
     const attempt = new Attempt(this, target)
     try {
       attempt.connection = this.#stackPort.stack.connect(

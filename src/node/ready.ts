@@ -36,7 +36,7 @@ export interface ReadyGateOptions {
   readonly stackPort: StackPort
   /** DNS servers that a name is asked of; none for a name of the configuration. Throws UNKNOWN_HOST. */
   readonly serversOf: (name: string) => readonly IpAddress[]
-  readonly connect: (target: { host: string; port: number; timeout: number }) => TunnelSocket
+  readonly connect: (target: { host: string; port: number; connectTimeout: number }) => TunnelSocket
   readonly evidence: () => Pick<Evidence, 'port' | 'received' | 'udpError'>
   /** Aborts, with the reason, when the tunnel is closed. */
   readonly closing: AbortSignal
@@ -136,7 +136,7 @@ export class ReadyGate {
 
   async #probe(target: { host: string; port: number }, options: ReadyOptions): Promise<void> {
     const timeout = options.timeout ?? defaultReadyTimeout
-    const socket = this.#options.connect({ ...target, timeout })
+    const socket = this.#options.connect({ ...target, connectTimeout: timeout })
     try {
       await this.#settle<void>(0, options.signal, (resolve, reject) => {
         socket.once('connect', () => resolve())

@@ -2,6 +2,7 @@
 import { EventEmitter } from 'node:events'
 import type { IpAddress } from '../core/base/address.js'
 import type { TcpConnection, TcpEvents, TcpListener } from '../core/netstack/stack.js'
+import { refuseOptions } from './connect-options.js'
 import { type AddressInfo, addressInfo } from './dial.js'
 import { TunnelSocket } from './socket.js'
 import { checkPort, localCode, localError, lookupError, usageError } from './socket-error.js'
@@ -44,7 +45,7 @@ export interface DroppedConnection {
   remoteFamily: 'IPv4' | 'IPv6'
 }
 
-interface TunnelServerEvents {
+export interface TunnelServerEvents {
   connection: [socket: TunnelSocket]
   listening: []
   close: []
@@ -58,6 +59,7 @@ export class TunnelServer extends EventEmitter<TunnelServerEvents> {
   readonly #options: TunnelServerOptions
   #listener: TcpListener | undefined
   #host: IpAddress | undefined
+  #unwatch: (() => void) | undefined
   #connections = 0
   #ref = true
   #held = false
@@ -82,7 +84,9 @@ export class TunnelServer extends EventEmitter<TunnelServerEvents> {
     if (this.#listener !== undefined) {
       throw usageError('ERR_SERVER_ALREADY_LISTEN', 'Listen method has been called more than once without closing.')
     }
-    const { host, backlog, signal, ...options } = readListenArguments(args)
+    const listenOptions = readListenArguments(args)
+    refuseOptions(listenOptions)
+    const { host, backlog, signal, ...options } = listenOptions
     const port = checkPort(options.port ?? 0, 0)
     const callback = args.at(-1)
     if (typeof callback === 'function') this.once('listening', callback as () => void)
@@ -108,6 +112,7 @@ export class TunnelServer extends EventEmitter<TunnelServerEvents> {
       this.once('close', () => signal.removeEventListener('abort', abort))
     }
     this.#hold()
+    this.#unwatch = this.#stackPort.whenClosed?.(() => this.close())
     this.#stackPort.changed()
     process.nextTick(() => {
       if (this.#listener !== undefined) this.emit('listening')
@@ -177,6 +182,7 @@ export class TunnelServer extends EventEmitter<TunnelServerEvents> {
       this.once('close', () => callback(...(listener === undefined ? [error] : [])))
     }
     this.#listener = undefined
+    this.#unwatch?.()
     listener?.close()
     this.#release()
     this.#stackPort.changed()
@@ -220,6 +226,8 @@ export class TunnelServer extends EventEmitter<TunnelServerEvents> {
 function readListenArguments(args: unknown[]): TunnelListenOptions {
   const [first, second, third] = args
   if (typeof first === 'object' && first !== null) return first
+  // As net has it, text that is no number is a path.
+  if (typeof first === 'string' && !(Number(first) >= 0)) return { path: first } as TunnelListenOptions
   return {
     ...((typeof first === 'number' || typeof first === 'string') && { port: first }),
     ...(typeof second === 'string' && second !== '' && { host: second }),

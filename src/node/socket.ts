@@ -1,10 +1,13 @@
 // A TCP connection through the tunnel with the face of Node's net.Socket: same states, events and their order, errors and
 // options. Behaviour follows Node 20's lib/net.js; one test runs the same assertions against both.
+import type { SocketConnectOpts } from 'node:net'
 import { addAbortSignal } from 'node:stream'
 import { type Endpoint, formatAddress, type IpAddress } from '../core/base/address.js'
 import type { TcpConnection } from '../core/netstack/stack.js'
-import { ConnectionStream } from './connection-stream.js'
-import { type AddressInfo, addressFamily, addressInfo, Dial, type TunnelConnectOptions } from './dial.js'
+import { readConnectArguments, refuseOptions, type TunnelConnectOptions } from './connect-options.js'
+import { addressFamily, Dial } from './dial.js'
+import { NamedStream } from './named-stream.js'
+import { type ConnectMessage, publishError, publishStart, publishSuccess } from './socket-channels.js'
 import { checkTimeout, ioError, type SocketError, usageError } from './socket-error.js'
 import type { ConnectionEvents } from './socket-events.js'
 import type { TunnelSocketOptions } from './socket-options.js'
@@ -29,9 +32,9 @@ export interface SocketParent {
  * stay readable after 'close'; a reset behind the other's end is told at once; a signal aborted before connect() keeps the
  * socket closed; and TLS, where a side is to answer after the other's end, wants `allowHalfOpen`.
  */
-export class TunnelSocket extends ConnectionStream {
+export class TunnelSocket extends NamedStream {
   /** As set by {@link TunnelSocket.setTimeout}, ms. */
-  timeout: number | undefined = undefined
+  declare timeout?: number
   /** For http, which sets it on the sockets it is given. */
   server: unknown = null
   readonly #signal: AbortSignal | undefined
@@ -43,9 +46,12 @@ export class TunnelSocket extends ConnectionStream {
   #keepAliveDelay: number | undefined
   #timer: NodeJS.Timeout | undefined
   #queuedBefore = 0
+  #attempts: Endpoint[] = []
+  #message: ConnectMessage | undefined
 
   /** @internal Not connected yet. */
   constructor(stackPort: StackPort, options: TunnelSocketOptions = {}) {
+    refuseOptions(options)
     super(stackPort, options.allowHalfOpen ?? false, options.highWaterMark ?? defaultHighWaterMark)
     this.#signal = options.signal
     this.#noDelay = options.noDelay
@@ -69,12 +75,16 @@ export class TunnelSocket extends ConnectionStream {
     return socket
   }
 
-  /** Dials. Misuse throws; a failure comes as 'error'. `host` must be given: nothing in a tunnel is `localhost`. */
-  connect(options: TunnelConnectOptions, listener?: () => void): this
-  connect(port: number, host: string, listener?: () => void): this
-  connect(first: TunnelConnectOptions | number, second?: string | (() => void), third?: () => void): this {
-    const options = typeof first === 'object' ? first : { port: first, host: second as string }
-    const listener = typeof second === 'function' ? second : third
+  /**
+   * Dials. Misuse throws; a failure comes as 'error'. The signatures are net.Socket's, so that a socket can be handed to whoever
+   * connects one; without a host it throws ERR_MISSING_ARGS, as nothing in a tunnel is `localhost`, and for a path
+   * ERR_INVALID_ARG_VALUE.
+   */
+  connect(options: TunnelConnectOptions | SocketConnectOpts, listener?: () => void): this
+  connect(port: number | string, host: string, listener?: () => void): this
+  connect(port: number | string, listener?: () => void): this
+  connect(...args: unknown[]): this {
+    const { options, listener } = readConnectArguments(args)
     const dial = new Dial(this.stackPort, options, this)
     if (this.destroyed) {
       // As in net, a destroyed socket may be used again; one that was aborted stays so.
@@ -86,6 +96,8 @@ export class TunnelSocket extends ConnectionStream {
     if (this.connection !== undefined) return this.destroy(ioError('EISCONN', 'connect'))
     this.connecting = true
     this.#dial = dial
+    this.#attempts = []
+    this.#message = publishStart(this, options.host, Number(options.port))
     this.#hold()
     this.touch()
     process.nextTick(() => {
@@ -107,6 +119,8 @@ export class TunnelSocket extends ConnectionStream {
     clearTimeout(this.#timer)
     this.#dial?.cancel()
     this.#dial = undefined
+    if (this.#message !== undefined) publishError(this.#message, this.errored ?? undefined)
+    this.#message = undefined
     this.#release()
     this.#parent?.handleSocketGone()
     this.#parent = undefined
@@ -118,7 +132,9 @@ export class TunnelSocket extends ConnectionStream {
   }
 
   /** @internal */
-  handleAttempt({ address, port }: Endpoint): void {
+  handleAttempt(target: Endpoint): void {
+    this.#attempts.push(target)
+    const { address, port } = target
     this.emit('connectionAttempt', formatAddress(address), port, addressFamily(address))
   }
 
@@ -139,9 +155,16 @@ export class TunnelSocket extends ConnectionStream {
     this.connecting = false
     this.adopt(connection, events)
     this.touch()
+    if (this.#message !== undefined) publishSuccess(this.#message)
+    this.#message = undefined
     this.emit('connect')
     this.emit('ready')
     this.start()
+  }
+
+  /** `ADDRESS:PORT` of each address that the last connect() tried. */
+  get autoSelectFamilyAttemptedAddresses(): string[] {
+    return this.#attempts.map(({ address, port }) => `${formatAddress(address)}:${port}`)
   }
 
   override write(chunk: unknown, callback?: (error?: Error | null) => void): boolean
@@ -236,58 +259,6 @@ export class TunnelSocket extends ConnectionStream {
     if (!this.#held) return
     this.#held = false
     this.stackPort.release()
-  }
-
-  /** The own end; empty before the connection stands. The addresses of the last connection stay readable after it. */
-  address(): AddressInfo | Record<string, never> {
-    return this.#local ?? {}
-  }
-
-  get #local(): AddressInfo | undefined {
-    return this.ends && addressInfo(this.ends.localAddress, this.ends.localPort)
-  }
-
-  get #remote(): AddressInfo | undefined {
-    return this.ends && addressInfo(this.ends.remoteAddress, this.ends.remotePort)
-  }
-
-  get localAddress(): string | undefined {
-    return this.#local?.address
-  }
-
-  get localPort(): number | undefined {
-    return this.ends?.localPort
-  }
-
-  get localFamily(): string | undefined {
-    return this.#local?.family
-  }
-
-  get remoteAddress(): string | undefined {
-    return this.#remote?.address
-  }
-
-  get remotePort(): number | undefined {
-    return this.ends?.remotePort
-  }
-
-  get remoteFamily(): string | undefined {
-    return this.#remote?.family
-  }
-
-  /** Not connected yet, or no longer. */
-  get pending(): boolean {
-    return this.connection === undefined
-  }
-
-  get readyState(): 'opening' | 'open' | 'readOnly' | 'writeOnly' | 'closed' {
-    if (this.connecting) return 'opening'
-    if (this.readable) return this.writable ? 'open' : 'readOnly'
-    return this.writable ? 'writeOnly' : 'closed'
-  }
-
-  get bufferSize(): number | undefined {
-    return this.pending ? undefined : this.writableLength
   }
 }
 

@@ -32,6 +32,8 @@ export interface StackPort {
    * HANDSHAKE_TIMEOUT when its peer never answered. Becomes the `cause` of the socket's error.
    */
   explain?(code: string, target: Endpoint): TunnelError | undefined
+  /** Calls `closed` when the tunnel was closed under what listens in it. Returns what takes that back. */
+  whenClosed?(closed: () => void): () => void
   /** A socket that keeps the process alive came to be … */
   addRef(): void
   /** … and is gone, or was `unref`ed. */

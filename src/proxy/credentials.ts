@@ -1,18 +1,27 @@
 // Who may use a proxy: users with passwords, compared without telling by the time it takes what was right about a wrong one.
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 
+export type Users = Iterable<readonly [user: string, password: string]>
+
 export interface Credentials {
   /** Takes as long for any user and password of the same lengths. */
   match(user: Uint8Array, password: Uint8Array): boolean
+  /** From now on these; who is in stays. */
+  replace(users: Users): void
 }
 
 /** Users and their passwords, both taken as UTF-8. */
-export function createCredentials(users: Iterable<readonly [user: string, password: string]>): Credentials {
+export function createCredentials(users: Users): Credentials {
   const key = randomBytes(32)
   const digest = (user: Uint8Array, password: Uint8Array) =>
     createHmac('sha256', key).update(`${user.length}:`).update(user).update(password).digest()
-  const known = Array.from(users, ([user, password]) => digest(Buffer.from(user), Buffer.from(password)))
+  const digests = (all: Users) =>
+    Array.from(all, ([user, password]) => digest(Buffer.from(user), Buffer.from(password)))
+  let known = digests(users)
   return {
+    replace(others) {
+      known = digests(others)
+    },
     match(user, password) {
       const given = digest(user, password)
       let found = false

@@ -36,16 +36,40 @@ export interface DirectOptions {
   readonly patterns: readonly DirectPattern[]
   readonly tunnel: Dialer
   readonly host: Dialer
+  /** Asked for `*` alone: what the tunnel knows of a name that it cannot dial. */
+  readonly names: TunnelNames
   /** A connection is about to go out by the host. */
   readonly onDirect: (target: Target) => void
 }
 
+export interface TunnelNames {
+  /** Whether a name that the tunnel does not know would be its own: the host's resolver must not hear of it. */
+  isOwn(name: string, signal: AbortSignal): Promise<boolean>
+  /** The addresses of a name that it knows. */
+  lookup(name: string, signal: AbortSignal): Promise<readonly string[]>
+}
+
 /** Dials by the host what a pattern names, and by the tunnel everything else. */
-export function createDirectDialer({ patterns, tunnel, host, onDirect }: DirectOptions): Dialer {
+export function createDirectDialer({ patterns, tunnel, host, names, onDirect }: DirectOptions): Dialer {
   const takesRest = patterns.some(pattern => pattern.kind === 'rest')
   const dialByHost: Dialer = (target, signal) => {
     onDirect(target)
     return host(target, signal)
+  }
+  /** By the addresses that the tunnel has for it: the name itself stays in there. */
+  const dialKnown: Dialer = async (target, signal) => {
+    const addresses = parseAddress(target.host) ? [target.host] : await names.lookup(target.host, signal)
+    onDirect(target)
+    let failure: unknown
+    for (const address of addresses) {
+      try {
+        return await host({ host: address, port: target.port }, signal)
+      } catch (error) {
+        signal.throwIfAborted()
+        failure = error
+      }
+    }
+    throw failure
   }
   return async (target, signal) => {
     if (isDirect(target.host, patterns)) return dialByHost(target, signal)
@@ -53,10 +77,22 @@ export function createDirectDialer({ patterns, tunnel, host, onDirect }: DirectO
       return await tunnel(target, signal)
     } catch (error) {
       const failure = dialFailure(error)
-      if (!takesRest || signal.aborted || (failure !== 'no-route' && failure !== 'unknown-host')) throw error
+      if (!takesRest || signal.aborted) throw error
+      if (failure === 'no-route') return dialKnown(target, signal)
+      if (failure !== 'unknown-host' || (await names.isOwn(target.host, signal))) throw error
       return dialByHost(target, signal)
     }
   }
+}
+
+/**
+ * Whether a name is at or below one of the domains. One without a dot is below them all, as a search takes it; with a dot
+ * at its end it is not searched for.
+ */
+export function isOfDomains(name: string, domains: readonly string[]): boolean {
+  const plain = plainName(name)
+  if (!name.includes('.')) return domains.length > 0
+  return domains.map(plainName).some(domain => plain === domain || plain.endsWith(`.${domain}`))
 }
 
 /** Whether a pattern names the host; `*` names none. */

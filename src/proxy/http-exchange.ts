@@ -37,8 +37,11 @@ export function exchange(request: IncomingMessage, response: ServerResponse, opt
     }
     response.once('close', resolve)
     const one = new Exchange(request, response, options)
-    options.broken.addEventListener('abort', () => one.giveUp(options.broken.reason))
-    one.begin()
+    const { broken } = options
+    broken.addEventListener('abort', () => one.giveUp(broken.reason))
+    // It may be before its turn came.
+    if (broken.aborted) one.giveUp(broken.reason)
+    else one.begin()
   })
 }
 

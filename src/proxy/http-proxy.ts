@@ -86,6 +86,7 @@ export function createHttpProxy(context: ProxyContext): HttpProxy {
     state.pending++
     const broken = new AbortController()
     state.newest = { response, broken }
+    if (isAllowed(request)) context.asked(client)
     if (state.pending > limits.maxPipelined) {
       counters.refused++
       client.destroy()
@@ -144,6 +145,7 @@ export function createHttpProxy(context: ProxyContext): HttpProxy {
         refuse({ status: 400, why: 'CONNECT wants host:port, an IPv6 address as [address]:port' })
         return
       }
+      context.asked(client)
       if (head.length > 0) client.unshift(head)
       void serveClient(client, target, failingWith(target, refuse))
     }

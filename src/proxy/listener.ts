@@ -3,7 +3,7 @@
 import { createServer, type Server, type Socket } from 'node:net'
 import { TunnelError } from '../errors.js'
 import { listenAtPath, type UnixSocket, type UnixSocketWords } from '../node/unix-socket.js'
-import { asRelaySocket, formatTarget } from './dialer.js'
+import { asRelaySocket, formatTarget, ignore } from './dialer.js'
 
 export interface LocalAddress {
   readonly host: string
@@ -28,10 +28,12 @@ export interface LocalListener<At extends ListenAt = ListenAt> {
 
 export interface LocalListenerOptions<At extends ListenAt = ListenAt> {
   readonly at: At
-  /** Connections at a time; more are closed at once. */
+  /** Connections at a time; of more, one is closed at once. */
   readonly maxConnections: number
   accept(socket: Socket): void
-  /** A connection beyond the bound was closed. */
+  /** Those that make room for a newcomer, the first of them first; where there is none, the newcomer is closed. */
+  readonly yielding?: Iterable<Socket>
+  /** A connection was closed for want of room. */
   dropped(): void
 }
 
@@ -46,9 +48,13 @@ const words: UnixSocketWords = {
 export async function listenLocally<At extends ListenAt>(
   options: LocalListenerOptions<At>,
 ): Promise<LocalListener<At>> {
-  const { at, maxConnections, accept, dropped } = options
+  const { at, maxConnections, accept, yielding = [], dropped } = options
   const open = new Set<Socket>()
   const server = createServer({ allowHalfOpen: true, noDelay: true }, socket => {
+    if (open.size >= maxConnections && !makeRoom()) {
+      socket.on('error', ignore).destroy()
+      return
+    }
     open.add(socket)
     socket.on('close', forget)
     accept('path' in at ? asRelaySocket(socket) : socket)
@@ -56,8 +62,15 @@ export async function listenLocally<At extends ListenAt>(
   function forget(this: Socket): void {
     open.delete(this)
   }
-  server.maxConnections = maxConnections
-  server.on('drop', dropped)
+  function makeRoom(): boolean {
+    dropped()
+    for (const socket of yielding) {
+      if (!open.delete(socket)) continue
+      socket.destroy()
+      return true
+    }
+    return false
+  }
   let published: UnixSocket | undefined
   if ('path' in at) published = await publish(server, at.path)
   else await listening(server, at.host, at.port)

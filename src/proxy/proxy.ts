@@ -43,7 +43,9 @@ export async function startProxy<At extends ListenAt>(options: ProxyOptions<At>)
   const limits = { ...defaultProxyLimits, ...options.limits }
   const counters = createProxyCounters()
   checkProxyAt(at, options.credentials !== undefined)
-  const context: ProxyContext = { ...environment, limits, counters }
+  /** Clients without a request yet, the one that has taken the longest first. */
+  const waiting = new Set<Socket>()
+  const context: ProxyContext = { ...environment, limits, counters, asked: client => void waiting.delete(client) }
   const socks = createSocks5(context)
   // Loaded only with a proxy: Node's HTTP takes a good part of a start.
   const { createHttpProxy } = await import('./http-proxy.js')
@@ -52,6 +54,8 @@ export async function startProxy<At extends ListenAt>(options: ProxyOptions<At>)
   function accept(client: Socket): void {
     counters.accepted++
     client.on('error', ignore)
+    waiting.add(client)
+    client.once('close', () => waiting.delete(client))
     const settle = () => {
       clearTimeout(timer)
       client.off('data', read)
@@ -83,7 +87,8 @@ export async function startProxy<At extends ListenAt>(options: ProxyOptions<At>)
   }
 
   const dropped = () => counters.dropped++
-  const listener = await listenLocally({ at, maxConnections: limits.maxConnections, accept, dropped })
+  const { maxConnections } = limits
+  const listener = await listenLocally({ at, maxConnections, accept, yielding: waiting, dropped })
   return {
     address: listener.address,
     counters,

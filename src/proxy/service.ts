@@ -1,4 +1,5 @@
 // What the protocols of a proxy's port share: who may use it, who dials, its limits, and what is counted.
+import type { Socket } from 'node:net'
 import type { ConnectionRecord } from './client.js'
 import type { Credentials } from './credentials.js'
 import type { Dialer, Target } from './dialer.js'
@@ -6,7 +7,7 @@ import type { Dialer, Target } from './dialer.js'
 export interface ProxyLimits {
   /** How long a client may take to say what it speaks, and again for its first request, ms. */
   readonly greetingTimeout: number
-  /** Clients at a time; more are closed at once. */
+  /** Clients at a time; for one more, the one that has been without a request the longest is closed, else that one. */
   readonly maxConnections: number
   /** How long a client that was refused may take to read that and close, ms. */
   readonly lingerTimeout: number
@@ -42,7 +43,7 @@ export const defaultProxyLimits: ProxyLimits = {
 
 export interface ProxyCounters {
   accepted: number
-  /** Closed at once: too many. */
+  /** Closed for want of room. */
   dropped: number
   /** Spoke neither SOCKS5 nor HTTP, or either one wrongly. */
   malformed: number
@@ -120,6 +121,8 @@ export interface ProxyEnvironment {
 export interface ProxyContext extends ProxyEnvironment {
   readonly limits: ProxyLimits
   readonly counters: ProxyCounters
+  /** A client has sent a request that is served. */
+  readonly asked: (client: Socket) => void
 }
 
 /** Counts what is over, and tells it. */

@@ -52,6 +52,7 @@ export function createSocks5(context: ProxyContext): Socks5 {
   return {
     serve(client, first) {
       negotiate(client, first, context, request => {
+        context.asked(client)
         if ('target' in request) void serveClient(client, request.target, service)
         else associations.open(client, request.source)
       })

@@ -51,6 +51,21 @@ describe('up --detach', () => {
     expect(filesIn(directory)).toEqual(['runner.conf'])
   })
 
+  it('does not mind that the process in the background leaves first', async () => {
+    const { conf, directory } = await openGateway()
+    const pidFile = join(directory, 'up.pid')
+    endLater(pidFile)
+    // Somebody else holds its stderr, so the one in front waits for the end of that while the other lets go of it.
+    const preload = join(directory, 'preload.cjs')
+    const sleep = `require('child_process').spawn('sleep', ['4'], { stdio: ['ignore', 'ignore', 2], detached: true }).unref()`
+    writeFileSync(preload, `if (process.env.TUNLESS_DETACHED) ${sleep}\n`)
+    const env = { NODE_OPTIONS: `--require ${preload}` }
+    const { code, stderr } = await run(['up', '-c', conf, '--detach', '--pid-file', pidFile], directory, env)
+    expect(stderr).not.toContain('cannot start')
+    expect(code).toBe(0)
+    expect(await run(['down'], directory)).toMatchObject({ code: 0 })
+  })
+
   it('returns why it does not, and leaves nothing', async () => {
     const directory = scratch()
     const conf = silentConf(directory)
@@ -187,6 +202,37 @@ describe('SIGHUP of up', () => {
     await saying(up, /warning: .*runner\.conf: Address changed: that takes a restart\n/)
     up.process.kill('SIGTERM')
     expect((await up.finished).code).toBe(0)
+  })
+
+  it('reads the users of the proxy again; who is in stays', async () => {
+    const { conf, directory } = await openGateway()
+    const users = join(directory, 'users')
+    writeFileSync(users, 'ci:first\n', { mode: 0o600 })
+    const up = start(['up', '-c', conf, '-D', '0', '--auth-file', users], directory)
+    const [, port] = /proxy on 127\.0\.0\.1:(\d+)/.exec(await saying(up, /proxy on/)) as unknown as [string, string]
+    const enter = async (user: string) => {
+      const socket = connect(Number(port), '127.0.0.1')
+      const token = Buffer.from(user).toString('base64')
+      socket.write(`CONNECT gateway:7 HTTP/1.1\r\nHost: gateway:7\r\nProxy-Authorization: Basic ${token}\r\n\r\n`)
+      const [answer] = await once(socket, 'data')
+      return { socket, status: `${answer}`.slice(9, 12) }
+    }
+    const first = await enter('ci:first')
+    expect(first.status).toBe('200')
+
+    writeFileSync(users, 'ci:second\n')
+    up.process.kill('SIGHUP')
+    await saying(up, /users is reloaded\n/)
+    expect((await enter('ci:first')).status).toBe('407')
+    expect((await enter('ci:second')).status).toBe('200')
+    first.socket.write('still here')
+    let heard = ''
+    while (!heard.endsWith('still here')) heard += (await once(first.socket, 'data'))[0]
+
+    writeFileSync(users, 'nobody\n')
+    up.process.kill('SIGHUP')
+    await saying(up, /the users are not reloaded: .*users:1: there is no colon.*\(CONFIG_INVALID\)\n/)
+    expect((await enter('ci:second')).status).toBe('200')
   })
 
   it('takes a new private key over', async () => {

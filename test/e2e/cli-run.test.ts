@@ -1,8 +1,10 @@
+import { createSocket } from 'node:dgram'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
+import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { startDns } from '../support/dns-server.js'
 import {
   bin,
   filesIn,
@@ -146,6 +148,66 @@ describe('run', () => {
     expect(filesIn(directory)).toEqual(['runner.conf'])
   })
 
+  it('says when the tunnel that it joined ends; its proxies and nc fail clearly, and the exit code is the command’s', async () => {
+    const { conf, directory } = await openGateway()
+    const up = start(['up', '-c', conf], directory)
+    await saying(up, /the tunnel stands/)
+    const asks = `${process.execPath} -e "$CLIENT" gateway:7`
+    const script = `${asks}; echo ready; read -r line; ${asks}; ${nc('gateway 7')} 2>&1; echo "nc $?"; exit 9`
+    const running = start(['run', '-c', conf, 'sh', '-c', script], directory, { CLIENT: proxyClient })
+    while (!running.printed().endsWith('ready\n')) await once(running.process.stdout, 'data')
+    up.process.kill('SIGTERM')
+    await up.finished
+    const gone = `the tunnel of process ${up.process.pid} `
+    await saying(running, /has ended: the command goes on without it\n/)
+    running.process.stdin.end('go on\n')
+    const { code, stdout, stderr } = await running.finished
+    expect(code).toBe(9)
+    const [, later] = stdout.split('ready\n') as [string, string]
+    expect(later).toMatch(/^HTTP\/1\.1 502 Bad Gateway\r\n.*this key's tunnel has ended/s)
+    expect(later).toMatch(/tunless: .*this key's tunnel has ended.*\(TUNNEL_CLOSED\)\nnc 1\n$/)
+    expect(stderr).toContain(`${gone}has ended: the command goes on without it\n`)
+    expect(stderr).toContain(`tunless: sh: exit code 9; ${gone}had ended before\n`)
+    expect(filesIn(directory)).toEqual(['runner.conf'])
+  })
+
+  it('carries UDP in a tunnel of another process, also of a run around it: by -L …/udp and UDP ASSOCIATE', async () => {
+    const { conf, directory, tunnel } = await openGateway()
+    const echo = tunnel.createSocket()
+    echo.on('message', (message, from) => echo.send(`>${message}`, from.port, from.address)).bind(53)
+    const up = start(['up', '-c', conf], directory)
+    await saying(up, /the tunnel stands/)
+    const outer = start(['run', '-q', '-c', conf, 'sh', '-c', 'echo "$TUNLESS_JOIN"; exec sleep 100'], directory)
+    const [path] = await once(outer.process.stdout, 'data')
+    const ways = ['-D', '0', '-L', '0:gateway:53/udp', '-L', '0:nobody:53/udp']
+    const inner = start(['run', ...ways, 'sleep', '100'], directory, { TUNLESS_JOIN: `${path}`.trim() })
+    const said = await saying(inner, /leads to nobody:53/)
+    const [proxy, forward, nobody] = [...said.matchAll(/127\.0\.0\.1:(\d+)/g)].map(([, port]) => Number(port))
+    const client = createSocket('udp4')
+    onTestFinished(() => void client.close())
+    client.send('by a forward', forward as number)
+    expect(`${(await once(client, 'message'))[0]}`).toBe('>by a forward')
+
+    const control = connect(proxy as number, '127.0.0.1')
+    onTestFinished(() => void control.destroy())
+    control.write(Buffer.of(5, 1, 0, 5, 3, 0, 1, 0, 0, 0, 0, 0, 0))
+    let heard = Buffer.alloc(0)
+    while (heard.length < 12) heard = Buffer.concat([heard, (await once(control, 'data'))[0]])
+    const header = Buffer.concat([Buffer.of(0, 0, 0, 3, 7), Buffer.from('gateway'), Buffer.of(0, 53)])
+    const large = Buffer.alloc(30_000, 'x')
+    client.send(Buffer.concat([header, large]), heard.readUInt16BE(10))
+    const [answer] = (await once(client, 'message')) as [Buffer]
+    expect(answer.subarray(10)).toEqual(Buffer.concat([Buffer.from('>'), large]))
+
+    client.send('x', nobody as number)
+    await saying(inner, /unknown host "nobody"/)
+    for (const running of [inner, outer, up]) {
+      running.process.kill('SIGTERM')
+      await running.finished
+    }
+    expect(filesIn(directory)).toEqual(['runner.conf'])
+  })
+
   it('refuses what a tunnel of another process cannot do for it', async () => {
     const { conf, directory } = await openGateway()
     const up = start(['up', '-c', conf], directory)
@@ -222,6 +284,27 @@ describe('run --direct', () => {
     expect(stdout).toBe('by the host\n> hello\n')
     expect(stderr).toContain(`tunless: 127.0.0.1:${port}: by the host's network, as --direct says\n`)
     expect(summary(stderr)[1]).toBe(`tunless: by the host's network: 127.0.0.1:${port}`)
+  })
+
+  it("with * keeps the names of the tunnel's domains from the host, also in a tunnel that it joined", async () => {
+    const { conf, directory, tunnel } = await openGateway()
+    await startDns(tunnel, { address: '10.7.0.1', answers: { 'far.lab.test': { a: ['127.0.0.1'] } } })
+    writeFileSync(conf, readFileSync(conf, 'utf8').replace('[Interface]\n', '$&# DNSRoute = lab.test 10.7.0.1\n'))
+    const port = await local()
+    const script = `${nc(`far.lab.test ${port}`)}; ${nc(`localhost.lab.test ${port}`)}; ${nc(`localhost.example ${port}`)}`
+    const direct = ['run', '-c', conf, '--direct', '*', 'sh', '-c', script]
+    const up = start(['up', '-c', conf], directory)
+    await saying(up, /the tunnel stands/)
+    const joined = await run(direct, directory)
+    up.process.kill('SIGTERM')
+    await up.finished
+    for (const { stdout, stderr } of [joined, await run(direct, directory)]) {
+      expect(stdout).toBe('by the host\n')
+      expect(stderr).toContain('unknown host "localhost.lab.test"')
+      expect(summary(stderr).slice(1)).toEqual([
+        expect.stringMatching(`by the host's network: far.lab.test:${port}, localhost.example:${port}$`),
+      ])
+    }
   })
 
   it('is needed: without it there is no way but the tunnel', async () => {

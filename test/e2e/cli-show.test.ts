@@ -29,6 +29,14 @@ describe('show', () => {
     const all = await run(['show'], directory)
     expect(all.stdout).toContain(`peer: ${gateway.publicKey}\n`)
 
+    const [shown] = JSON.parse((await run(['show', path, '--json'], directory)).stdout)
+    expect(shown).toMatchObject({
+      name: 'uapi',
+      fwmark: 0,
+      peers: [{ publicKey: gateway.publicKey, endpoint: `127.0.0.1:${gateway.port}`, persistentKeepalive: 25 }],
+    })
+    expect(JSON.stringify(shown)).not.toContain(/^PrivateKey = (.*)$/m.exec(readFileSync(conf, 'utf8'))?.[1])
+
     const client = connect({ path, allowHalfOpen: true })
     client.end(`set=1\npublic_key=${'5'.repeat(64)}\nallowed_ip=10.99.0.0/16\n\nget=1\n\n`)
     expect(await text(client)).toMatch(/^errno=0\n\nprivate_key=/)

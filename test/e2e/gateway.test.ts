@@ -178,7 +178,7 @@ describe('TCP', () => {
   })
 
   it('to what is silent gets silence, and holds its place no longer than a dial may last', async () => {
-    const socket = pair.runner.connect({ host: '198.18.7.7', port: 80, timeout: 1200 })
+    const socket = pair.runner.connect({ host: '198.18.7.7', port: 80, connectTimeout: 1200 })
     const refused = await errorOf(socket)
     expect(refused.code).toBe('ETIMEDOUT')
     expect(dialled).toContain('198.18.7.7:80')

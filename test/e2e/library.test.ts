@@ -191,7 +191,7 @@ describe('a peer that falls silent', () => {
     await pair.runner.ready()
     const silent = once(pair.runner, 'silent')
     await pair.gateway.close()
-    const socket = pair.runner.connect({ host: 'web1', port: 22, timeout: 2000 })
+    const socket = pair.runner.connect({ host: 'web1', port: 22, connectTimeout: 2000 })
     const [error] = await once(socket, 'error')
     expect((await silent)[0]).toMatchObject({ name: 'web1' })
     expect(error.cause).toMatchObject({

@@ -302,7 +302,7 @@ describe('a SOCKS client', () => {
       lines: 'DNS = 10.7.0.53, corp.example\nDNSRoute = broken.example 10.7.0.54',
     })
     await greet(gateway, 5432)
-    const dial = createDialer(target => runner.connect({ ...target, timeout: 5000 }))
+    const dial = createDialer(target => runner.connect({ ...target, connectTimeout: 5000 }))
     const proxy = await startProxy({ at: { host: '127.0.0.1', port: 0 }, dial })
     try {
       const client = net.connect(proxy.address.port, '127.0.0.1')

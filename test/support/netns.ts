@@ -94,7 +94,7 @@ export async function createNetwork(): Promise<Network> {
     async close() {
       await Promise.all([far, near].map(host => removeNamespace(host.name)))
       removeSockets(pid => pid === process.pid)
-      rmSync(folder, { recursive: true, force: true })
+      rmSync(folder, { recursive: true, force: true, maxRetries: 10 }) // who was killed may still be writing
     },
   }
   try {

@@ -3,7 +3,8 @@ import { encodeKey } from '../../src/core/base/base64.js'
 import { random } from '../../src/node/crypto/random.js'
 import { selectCrypto } from '../../src/node/crypto/select.js'
 import { openTunnel } from '../../src/node/open.js'
-import type { Tunnel, TunnelOptions } from '../../src/node/tunnel.js'
+import type { Tunnel } from '../../src/node/tunnel.js'
+import type { TunnelOptions } from '../../src/node/tunnel-options.js'
 
 export interface KeyPair {
   readonly privateKey: string

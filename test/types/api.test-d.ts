@@ -1,23 +1,35 @@
 // The public API's types. Compiled by `npm run types` and by vitest's types project; a wrong expectation is an error.
 import type { LookupAddress } from 'node:dns'
+import type { ClientRequestArgs, Agent as HttpAgent } from 'node:http'
+import http2 from 'node:http2'
+import type { Agent as HttpsAgent } from 'node:https'
 import type { LookupFunction, Socket } from 'node:net'
-import type { Duplex } from 'node:stream'
+import type { Duplex, Readable } from 'node:stream'
+import tls from 'node:tls'
+import type { buildConnector } from 'undici'
 import { describe, expectTypeOf, it } from 'vitest'
 import {
   type Config,
+  type ConnectMessage,
   type DatagramFlow,
+  type DatagramSocket,
   type DnsLimits,
+  type DroppedConnection,
   type ForwardPeer,
+  type HandshakeMessage,
   openTunnel,
   type PeerInfo,
   type PeerSettings,
   parseConfig,
   type Ready,
+  type RemoteInfo,
+  type SocketError,
   type Tunnel,
   TunnelError,
   type TunnelErrorCode,
   type TunnelForwarder,
   type TunnelOptions,
+  type TunnelServer,
   type TunnelSocket,
   type TunnelStats,
 } from '../../src/index.js'
@@ -83,8 +95,42 @@ describe('a tunnel', () => {
     expectTypeOf<Tunnel['setPrivateKey']>().returns.toEqualTypeOf<Promise<void>>()
   })
 
+  it("hands out what stands in for Node's own", () => {
+    const tunnel = {} as Tunnel
+    expectTypeOf(tunnel.fetch).toEqualTypeOf<typeof fetch>()
+    expectTypeOf(tunnel.httpAgent({ maxSockets: 4 })).toEqualTypeOf<HttpAgent>()
+    expectTypeOf(tunnel.httpsAgent({ ca: 'pem' })).toEqualTypeOf<HttpsAgent>()
+    expectTypeOf(tunnel.connector({ ca: 'pem', timeout: 1000 })).toExtend<buildConnector.connector>()
+    expectTypeOf(new tunnel.Socket({ allowHalfOpen: true })).toEqualTypeOf<TunnelSocket>()
+    expectTypeOf(tunnel.createConnection).toEqualTypeOf(tunnel.connect)
+  })
+
+  it('takes a signal wherever something may take time', () => {
+    const tunnel = {} as Tunnel
+    const { signal } = new AbortController()
+    tunnel.connect({ host: 'web1', port: 22, signal })
+    tunnel.createServer().listen({ port: 80, signal })
+    tunnel.createSocket({ signal })
+    void tunnel.ready({ signal })
+    void tunnel.ping('web1', { signal })
+    void tunnel.fetch('http://web1/', { signal })
+    expectTypeOf(tunnel.lookup('web1', { signal })).resolves.toEqualTypeOf<LookupAddress>()
+    expectTypeOf(tunnel.lookup('web1', { signal, all: true })).resolves.toEqualTypeOf<LookupAddress[]>()
+    void openTunnel('deploy.conf', { signal })
+  })
+
+  it('is disposed of, and so is what listens in it', () => {
+    expectTypeOf<TunnelServer>().toExtend<AsyncDisposable>()
+    expectTypeOf<DatagramSocket>().toExtend<AsyncDisposable>()
+  })
+
   it('types its events', () => {
     const tunnel = {} as Tunnel
+    tunnel.once('silent', peer => expectTypeOf(peer).toEqualTypeOf<PeerInfo>())
+    tunnel.off('close', () => {})
+    tunnel.emit('warning', 'message')
+    // @ts-expect-error
+    tunnel.emit('warning', 1)
     tunnel.on('handshake', peer => expectTypeOf(peer).toEqualTypeOf<PeerInfo>())
     tunnel.on('warning', message => expectTypeOf(message).toEqualTypeOf<string>())
   })
@@ -104,6 +150,56 @@ describe('a socket', () => {
       | 'unref'
     expectTypeOf<keyof TunnelSocket>().extract<Face>().toEqualTypeOf<Face>()
     expectTypeOf<Parameters<TunnelSocket['setTimeout']>[0]>().toEqualTypeOf<Parameters<Socket['setTimeout']>[0]>()
+  })
+})
+
+describe("a socket goes where libraries' types ask for", () => {
+  const socket = {} as TunnelSocket
+
+  it("net's own socket, by any name", () => {
+    expectTypeOf<TunnelSocket>().toExtend<Socket>()
+    expectTypeOf<TunnelSocket>().toExtend<NodeJS.ReadWriteStream>()
+    tls.connect({ socket, servername: 'web1' })
+  })
+
+  it("node:http's createConnection, and so that of ws", () => {
+    const tunnel = {} as Tunnel
+    const options: ClientRequestArgs = { createConnection: () => socket }
+    expectTypeOf(options).toEqualTypeOf<ClientRequestArgs>()
+    http2.connect('http://web1', { createConnection: () => tunnel.connect(80, 'web1') })
+  })
+
+  it.each<[library: string, hook: unknown]>([
+    ['pg: a factory of sockets that it connects itself', (() => socket) satisfies () => Duplex],
+    ['mysql2: a function that gives a connected one', (() => socket) satisfies (options: unknown) => Duplex],
+    ['ssh2: a stream', socket satisfies Readable & NodeJS.WritableStream],
+    ['ioredis: what its Connector resolves with', Promise.resolve(socket) satisfies Promise<Socket>],
+    ['nodemailer: what getSocket calls back with', { connection: socket } satisfies { connection: Socket }],
+  ])('%s', () => {})
+})
+
+describe("a socket's events", () => {
+  it('have their types, and others are possible', () => {
+    const socket = {} as TunnelSocket
+    socket.on('data', chunk => expectTypeOf(chunk).toEqualTypeOf<Buffer>())
+    socket.once('error', error => expectTypeOf(error).toEqualTypeOf<SocketError>())
+    socket.on('close', hadError => expectTypeOf(hadError).toEqualTypeOf<boolean>())
+    socket.on('lookup', (_error, address) => expectTypeOf(address).toEqualTypeOf<string | undefined>())
+    socket.prependListener('connectionAttempt', (_address, port) => expectTypeOf(port).toEqualTypeOf<number>())
+    expectTypeOf(socket.on('of my own', () => {}).once('drain', () => {})).toEqualTypeOf<TunnelSocket>()
+    expectTypeOf(socket.setNoDelay().connect({ host: 'web1', port: 22 })).toEqualTypeOf<TunnelSocket>()
+  })
+
+  it('and so have those of servers and datagram sockets', () => {
+    const tunnel = {} as Tunnel
+    tunnel.createServer().on('connection', socket => expectTypeOf(socket).toEqualTypeOf<TunnelSocket>())
+    tunnel.createServer().on('drop', dropped => expectTypeOf(dropped).toEqualTypeOf<DroppedConnection>())
+    tunnel.createSocket('udp4', (message, from) => {
+      expectTypeOf(message).toEqualTypeOf<Buffer>()
+      expectTypeOf(from).toEqualTypeOf<RemoteInfo>()
+    })
+    expectTypeOf<ConnectMessage['socket']>().toEqualTypeOf<TunnelSocket>()
+    expectTypeOf<HandshakeMessage['peer']>().toEqualTypeOf<PeerInfo>()
   })
 })
 

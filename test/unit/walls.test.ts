@@ -22,7 +22,7 @@ const walls: Record<string, Wall> = {
   app: { rooms: ['app/bench', 'proxy', 'node', 'core'], packages: ['node:'] },
   'app/bench': { rooms: ['app', 'proxy', 'node', 'core'], packages: ['node:', 'tinybench'] },
   proxy: { rooms: ['node', 'core/wire', 'core/base'], packages: ['node:'] },
-  node: { rooms: ['node/crypto', 'core'], packages: ['node:'] },
+  node: { rooms: ['node/crypto', 'core'], packages: ['node:', 'undici'] },
   'node/crypto': { rooms: ['core'], packages: ['node:', ...noble] },
   testing: { rooms: ['core'], packages: [] },
   'core/host': {

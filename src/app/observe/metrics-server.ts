@@ -1,11 +1,12 @@
 // The HTTP server of --metrics: /metrics for Prometheus, /healthz and /readyz for probes. It answers one request a connection, and
 // every connection ends soon: whoever reaches the port can hold little.
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import { type ListenAt, type LocalListener, listenLocally } from '../../proxy/listener.js'
 import { contentType } from './exposition.js'
 
 export interface MetricsLimits {
-  /** Connections at a time; more are closed at once. */
+  /** Connections at a time; for one more, the oldest is closed. */
   readonly maxConnections: number
   /** How long a connection may last, ms. */
   readonly timeout: number
@@ -31,13 +32,19 @@ export async function startMetricsServer(
   const { maxConnections, timeout } = { ...defaultMetricsLimits, ...limits }
   const server = createServer({ maxHeaderSize: longestHead }, (request, response) => answer(request, response, source))
   server.on('clientError', (_error, socket) => socket.destroy())
+  const open = new Set<Socket>()
   return listenLocally({
     at,
     maxConnections,
+    yielding: open,
     accept(socket) {
+      open.add(socket)
       socket.on('error', () => {})
       const timer = setTimeout(() => socket.destroy(), timeout).unref()
-      socket.once('close', () => clearTimeout(timer))
+      socket.once('close', () => {
+        open.delete(socket)
+        clearTimeout(timer)
+      })
       server.emit('connection', socket)
     },
     dropped: () => {},

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
 import { TunnelError } from '../../errors.js'
 import type { PingResult } from '../ping.js'
+import { JoinedDatagrams } from './datagrams.js'
 import { findDirectories, here, keyName, type Surroundings } from './directory.js'
 import { Lease } from './lease.js'
 import { goneError, longestReply, type Question, type Request, readLine, readReply, writeLine } from './protocol.js'
@@ -60,6 +61,8 @@ export interface JoinedTunnel {
    */
   dial(host: string, port: number, options?: { timeout?: number; signal?: AbortSignal }): Promise<Duplex>
   status(): Promise<Record<string, unknown>>
+  /** A UDP socket on a free port of the tunnel's addresses. */
+  datagrams(): JoinedDatagrams
   /** As Tunnel.ping(), Tunnel.lookup() and Tunnel.ready(); they reject as dial() does. */
   ping(
     host: string,
@@ -216,6 +219,8 @@ export async function joinAt(path: string): Promise<JoinedTunnel | undefined> {
       const { ok: _, ...status } = reply
       return status
     },
+    datagrams: () =>
+      new JoinedDatagrams(ask(path, { op: 'udp' }, AbortSignal.timeout(answerTimeout)).then(asked => asked.socket)),
     ping: async (host, { signal, ...options } = {}) => {
       const { rtt, ttl, address } = await question({ op: 'ping', host, ...options }, signal)
       return { rtt: Number(rtt), ttl: Number(ttl), address: String(address) }

@@ -5,7 +5,13 @@ import { errorCodes, TunnelError, type TunnelErrorCode } from '../../errors.js'
 
 export type Request =
   /** Stays open: a lease, see lease.ts. The reply has its name as `lease`. */
-  { readonly op: 'join' } | { readonly op: 'status' } | StopRequest | DialRequest | Question
+  | { readonly op: 'join' }
+  | { readonly op: 'status' }
+  /** A UDP socket: see datagrams.ts. */
+  | { readonly op: 'udp' }
+  | StopRequest
+  | DialRequest
+  | Question
 
 /** Ends the tunnel and its process. After the reply the connection stays open until that process has ended. */
 export interface StopRequest {
@@ -54,7 +60,7 @@ export function parseRequest(line: string): Request | undefined {
   const fields = parseObject(line)
   if (fields === undefined) return undefined
   const { op, host, port, timeout, lease, dial } = fields
-  if (op === 'join' || op === 'status' || op === 'stop') return { op }
+  if (op === 'join' || op === 'status' || op === 'stop' || op === 'udp') return { op }
   if (timeout !== undefined && !(typeof timeout === 'number' && timeout >= 0 && timeout < 2 ** 31)) return undefined
   if (op === 'ready') return { op, ...(timeout !== undefined && { timeout }) }
   if (typeof host !== 'string' || host === '' || host.length > 255) return undefined

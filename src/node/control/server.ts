@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { type ServedDatagrams, serveDatagrams } from './datagrams.js'
 import { Lease } from './lease.js'
 import {
   type DialRequest,
@@ -30,6 +31,8 @@ export interface ControlHandlers {
   status(): Record<string, unknown> | Promise<Record<string, unknown>>
   /** Plain data; rejects as dial does. Without it such questions are refused. */
   answer?(question: Question, signal: AbortSignal): Promise<Record<string, unknown>>
+  /** A UDP socket; without it such requests are refused. */
+  datagrams?(): Promise<ServedDatagrams>
   /** Ends the tunnel and its process; false, and nothing happens, where that is not for others to do. */
   stop?(): boolean
 }
@@ -104,6 +107,8 @@ export class ControlServer {
       await this.#hold(() => this.#keep(stream))
     } else if (request.op === 'dial') {
       await this.#hold(() => this.#dial(stream, request))
+    } else if (request.op === 'udp') {
+      await this.#hold(() => this.#datagrams(stream))
     } else {
       await this.#hold(() => this.#answerQuestion(stream, request))
     }
@@ -122,6 +127,24 @@ export class ControlServer {
     } catch (error) {
       finish(stream, refusal(error))
     }
+  }
+
+  async #datagrams(stream: Duplex): Promise<void> {
+    try {
+      if (this.#handlers.datagrams === undefined) {
+        throw Object.assign(new Error('this tunnel takes dials alone'), { code: 'USAGE' })
+      }
+      const far = await this.#handlers.datagrams()
+      if (stream.destroyed) {
+        far.close()
+        return
+      }
+      writeLine(stream, { ok: true })
+      serveDatagrams(stream, far)
+    } catch (error) {
+      finish(stream, refusal(error))
+    }
+    await closed(stream)
   }
 
   #stop(stream: Duplex): void {

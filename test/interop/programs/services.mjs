@@ -7,14 +7,14 @@ import { pipeline } from 'node:stream/promises'
 import { setTimeout as wait } from 'node:timers/promises'
 
 /**
- * GET /hello; GET /payload?times=N&rate=BYTES_A_SECOND answers the file N times over; PUT answers the length and
- * SHA-256 of what it was sent.
+ * GET /hello; GET /payload?times=N&rate=BYTES_A_SECOND answers the file N times over; PUT and POST answer the length
+ * and SHA-256 of what they were sent.
  */
 export function httpService(file) {
   return createServer(async (request, response) => {
     const url = new URL(request.url, 'http://far')
     try {
-      if (request.method === 'PUT') response.end(JSON.stringify(await digest(request)))
+      if (request.method !== 'GET') response.end(JSON.stringify(await digest(request)))
       else if (url.pathname === '/payload') {
         const times = Number(url.searchParams.get('times') ?? 1)
         await pipeline(payload(file, times, Number(url.searchParams.get('rate') ?? 0)), response)

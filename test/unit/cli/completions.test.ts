@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { completions, type Shell } from '../../../src/app/completions.js'
 import { describeCommand } from '../../../src/cli/completions.js'
 import { createProgram } from '../../../src/cli/main.js'
+import { offeredByFish, offeredByZsh } from '../../support/shell-completions.js'
 
 const commands = createProgram(() => {}).commands.map(describeCommand)
 const scripts = Object.fromEntries(
@@ -37,9 +38,27 @@ describe('the completions of bash', () => {
   })
 })
 
+describe.each([
+  ['zsh', offeredByZsh],
+  ['fish', offeredByFish],
+] as const)('the completions of %s', (shell, offeredBy) => {
+  it.runIf(has(shell))('offer commands, options, values, files, and programs to run', { timeout: 120_000 }, () => {
+    const offers = (line: string) => offeredBy(scripts[shell], line)
+    expect(offers('tunless ')).toEqual(expect.arrayContaining(['up', 'serve', 'check', 'completions']))
+    expect(offers('tunless se')).toEqual(['serve'])
+    expect(offers('tunless serve --ro')).toEqual(['--route'])
+    expect(offers('tunless up --congestion ')).toEqual(['bbr', 'cubic'])
+    expect(offers('tunless completions ').sort()).toEqual(['bash', 'fish', 'zsh'])
+    expect(offers('tunless up -c ./comp').join()).toMatch(/^(\.\/)?completions$/)
+    expect(offers('tunless run bas')).toContain('bash')
+    expect(offers('tunless run -q --timeout 3 bas')).toContain('bash')
+  })
+})
+
 describe.each(['bash', 'zsh', 'fish'] as const)('the script for %s', shell => {
   it.runIf(has(shell))('is one that it takes', () => {
-    const checked = spawnSync(shell, ['-n'], { input: scripts[shell], encoding: 'utf8' })
+    // A pipe of the shell: fish does not read from the socket that Node would give it.
+    const checked = spawnSync('sh', ['-c', `cat | ${shell} -n`], { input: scripts[shell], encoding: 'utf8' })
     expect([checked.status, checked.stderr]).toEqual([0, ''])
   })
 

@@ -2,7 +2,8 @@
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { afterEach, describe, expect, it } from 'vitest'
-import { type DatagramOptions, DatagramSocket } from '../../../src/node/datagram.js'
+import { DatagramSocket } from '../../../src/node/datagram.js'
+import type { DatagramOptions } from '../../../src/node/datagram-arguments.js'
 import { createStackPair } from '../../support/stacks.js'
 
 interface Rig {

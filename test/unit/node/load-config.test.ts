@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -36,6 +36,22 @@ describe('a configuration', () => {
     chmodSync(path, 0o600)
     expect(warnings).toEqual([`${path} can be read by others (mode 644): chmod 600 ${path}`])
   })
+
+  it.skipIf(process.getuid?.() !== 0)(
+    'of another user that its group can read is not: so secrets are handed over',
+    async () => {
+      chownSync(path, 65534, 0)
+      for (const [mode, count] of [
+        [0o440, 0],
+        [0o444, 1],
+      ] as const) {
+        chmodSync(path, mode)
+        expect((await load(path)).warnings).toHaveLength(count)
+      }
+      chmodSync(path, 0o600)
+      chownSync(path, 0, 0)
+    },
+  )
 
   it.each([
     ['missing', join(folder, 'none.conf'), 'there is no such file'],

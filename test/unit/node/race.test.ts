@@ -44,7 +44,7 @@ const addresses = (...texts: string[]) => texts.map(text => parseAddress(text)!)
 const dialled = () => network.client.dials.map(({ address }) => formatAddress(address))
 const states = () => network.client.connections.map(({ over }) => over)
 
-async function dial(options: { timeout?: number; family?: 4 | 6 } = {}): Promise<TunnelSocket> {
+async function dial(options: { connectTimeout?: number; family?: 4 | 6 } = {}): Promise<TunnelSocket> {
   const socket = new TunnelSocket(network.client).connect({ host: 'dns', port, ...options })
   await turns()
   return socket
@@ -146,7 +146,7 @@ describe('a name that DNS is asked for', () => {
   })
 
   it('is asked for in the family, and the time, of the dial', async () => {
-    await dial({ family: 4, timeout: 3000 })
+    await dial({ family: 4, connectTimeout: 3000 })
     expect(asked).toMatchObject([{ options: { family: 4, timeout: 3000 } }])
   })
 
@@ -230,7 +230,7 @@ describe('several addresses', () => {
   })
 
   it('all get their turn in a short time, and no longer than it', async () => {
-    const failed = once(await dial({ timeout: 400 }), 'error')
+    const failed = once(await dial({ connectTimeout: 400 }), 'error')
     listener().handleAddresses(6, [])
     listener().handleAddresses(4, addresses('10.7.0.94', '10.7.0.95', '10.7.0.96', '10.7.0.97'))
     listener().handleEnd(undefined)

@@ -9,6 +9,7 @@ import { describeDifferences } from './contract/differences.js'
 import { describeEnds } from './contract/end.js'
 import { describeOrder } from './contract/order.js'
 import { describeSetters } from './contract/setters.js'
+import { describeSignatures } from './contract/signatures.js'
 import { describeUsers } from './contract/users.js'
 
 describe.each([
@@ -18,6 +19,7 @@ describe.each([
 ])('a socket of %s', (_, makeRig) => {
   const world = useSocketWorld(makeRig)
   describeDials(world)
+  describeSignatures(world)
   describeData(world)
   describeEnds(world)
   describeDestruction(world)

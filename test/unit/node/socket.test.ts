@@ -122,7 +122,7 @@ describe('a dial', () => {
   })
 
   it('that nobody answers ends with ETIMEDOUT in the time it was given', async () => {
-    const socket = new TunnelSocket(network.client).connect({ host: network.silent, port, timeout: 20 })
+    const socket = new TunnelSocket(network.client).connect({ host: network.silent, port, connectTimeout: 20 })
     expect((await once(socket, 'error'))[0]).toMatchObject({ code: 'ETIMEDOUT', syscall: 'connect', port })
     const { timeout } = network.client.dials[0] as { timeout: number }
     expect(timeout > 0 && timeout <= 20).toBe(true)

@@ -6,6 +6,7 @@ import {
   createHostDialer,
   type DirectPattern,
   isDirect,
+  isOfDomains,
   parseDirectPattern,
 } from '../../../src/proxy/direct.js'
 
@@ -70,6 +71,10 @@ describe('the dialer before tunnel and host', () => {
       patterns: patterns(...texts),
       tunnel: by('tunnel', failure),
       host: by('host'),
+      names: {
+        isOwn: async name => isOfDomains(name, ['corp.example']),
+        lookup: async () => ['192.0.2.1', '192.0.2.2'],
+      },
       onDirect: target => told.push(target),
     })
     return { went, told, dial: (host: string) => dial({ host, port: 443 }, signal) }
@@ -93,11 +98,25 @@ describe('the dialer before tunnel and host', () => {
     expect(went).toEqual(['tunnel web1'])
   })
 
-  it.each(['NO_ROUTE', 'UNKNOWN_HOST'])('with *, goes by the host after %s', async code => {
-    const { went, told, dial } = build(['*'], refuse(code))
+  it('with *, lets the host look for a name that the tunnel does not know and that is none of its own', async () => {
+    const { went, told, dial } = build(['*'], refuse('UNKNOWN_HOST'))
     await dial('example.org')
     expect(went).toEqual(['tunnel example.org', 'host example.org'])
     expect(told).toHaveLength(1)
+  })
+
+  it.each(['db9.corp.example', 'CORP.example.', 'db9'])('with *, keeps %s from the host', async name => {
+    const { went, dial } = build(['*'], refuse('UNKNOWN_HOST'))
+    await expect(dial(name)).rejects.toThrow('UNKNOWN_HOST')
+    expect(went).toEqual([`tunnel ${name}`])
+  })
+
+  it('with *, dials what has no route by the address that the tunnel has for it', async () => {
+    const { went, told, dial } = build(['*'], refuse('NO_ROUTE'))
+    await dial('db.corp.example')
+    await dial('198.51.100.7')
+    expect(went).toEqual(['tunnel db.corp.example', 'host 192.0.2.1', 'tunnel 198.51.100.7', 'host 198.51.100.7'])
+    expect(told[0]).toEqual({ host: 'db.corp.example', port: 443 })
   })
 
   it.each(['ECONNREFUSED', 'ETIMEDOUT', 'HANDSHAKE_TIMEOUT', 'EACCES', 'DNS_UNAVAILABLE'])(
@@ -108,6 +127,21 @@ describe('the dialer before tunnel and host', () => {
       expect(went).toEqual(['tunnel web1'])
     },
   )
+})
+
+describe('a name of the tunnel', () => {
+  it.each([
+    ['db.corp.example', ['corp.example'], true],
+    ['DB.Corp.Example.', ['corp.example'], true],
+    ['corp.example', ['Corp.Example.'], true],
+    ['notcorp.example', ['corp.example'], false],
+    ['example.org', ['corp.example', 'lab'], false],
+    ['web9', ['corp.example'], true],
+    ['web9.', ['corp.example'], false],
+    ['web9', [], false],
+  ])('%s with the domains %j: %s', (name, domains, expected) => {
+    expect(isOfDomains(name, domains)).toBe(expected)
+  })
 })
 
 describe('the dialer of the host', () => {

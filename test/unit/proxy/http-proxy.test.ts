@@ -752,6 +752,16 @@ describe('a client', () => {
     await until(() => client.ended)
   })
 
+  it('whose body is nonsense from its first byte, in one write with the head, is told, and closed', async () => {
+    const dial = hangingDialer()
+    const proxy = await start({ dial })
+    const head = 'POST http://web1/ HTTP/1.1\r\nHost: web1\r\nTransfer-Encoding: chunked\r\n\r\n'
+    const client = await talk(proxy.address.port, `${head}${'f'.repeat(100)}\r\n`)
+    await client.hear(/400 Bad Request/)
+    await until(() => client.ended)
+    expect(dial.state.dialled).toBe(0)
+  })
+
   it('does not bring the proxy down, whatever it sends', async () => {
     const server = await startRaw('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok')
     const proxy = await start()

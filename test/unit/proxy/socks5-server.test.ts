@@ -363,13 +363,33 @@ describe('a client', () => {
     expect(server.counters).toMatchObject({ gone: 1, connected: 0 })
   })
 
-  it('too many is closed at once', async () => {
-    const server = await start({ limits: { maxConnections: 1 }, dial: hangingDialer() })
-    await connectTo(server.address.port)
-    await until(() => server.connections === 1)
+  it('too many is closed at once where all others have a request', async () => {
+    const dial = hangingDialer()
+    const server = await start({ limits: { maxConnections: 1 }, dial })
+    const first = await connectTo(server.address.port)
+    first.write(Buffer.concat([greeting, connectRequest(web1(7))]))
+    await until(() => dial.state.dialled === 1)
     const second = await connectTo(server.address.port)
     await ending(second)
     expect(server.counters).toMatchObject({ accepted: 1, dropped: 1 })
+    expect(first.destroyed).toBe(false)
+  })
+
+  it('without a request makes room for another, the slowest first', async () => {
+    const target = await startTarget()
+    const server = await start({ limits: { maxConnections: 2 } })
+    const [first, second] = [await connectTo(server.address.port), await connectTo(server.address.port)]
+    first.write(greeting)
+    await once(first, 'readable')
+    await until(() => server.connections === 2)
+    const gone = [ending(first), ending(second)]
+    const third = await socksConnect(server.address.port, web1(target.port))
+    await gone[0]
+    const fourth = await socksConnect(server.address.port, web1(target.port))
+    await gone[1]
+    await ending(await connectTo(server.address.port))
+    expect([third.destroyed, fourth.destroyed, server.connections]).toEqual([false, false, 2])
+    expect(server.counters).toMatchObject({ accepted: 4, dropped: 3 })
   })
 })
 

@@ -32,7 +32,9 @@ beforeEach(async () => {
     socket.on('error', () => {})
     accepted.push(socket)
   }).listen(22)
-  const dial = createDialer(options => new TunnelSocket(network.client, options).connect({ ...options, timeout: 20 }))
+  const dial = createDialer(options =>
+    new TunnelSocket(network.client, options).connect({ ...options, connectTimeout: 20 }),
+  )
   socks = await startProxy({ at: { host: '127.0.0.1', port: 0 }, dial })
   later(() => socks.close())
 })

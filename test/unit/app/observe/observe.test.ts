@@ -69,10 +69,10 @@ describe("Prometheus' text format", () => {
         '# HELP b_bytes None.\n# TYPE b_bytes gauge\n' +
         '# HELP c H.\n# TYPE c histogram\nc_bucket{le="+Inf"} +Inf\n',
     )
-    expect(['tcpRetransmits', 'udpIn', 'notOurs', 'ipv6Drop'].map(snakeCase)).toEqual([
+    expect(['tcpRetransmits', 'udpIn', 'notAMessage', 'ipv6Drop'].map(snakeCase)).toEqual([
       'tcp_retransmits',
       'udp_in',
-      'not_ours',
+      'not_a_message',
       'ipv6_drop',
     ])
   })
