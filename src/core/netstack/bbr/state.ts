@@ -170,30 +170,22 @@ export class BbrState {
   }
 }
 
-/** What becomes a fraction, or more than 31 bits hold, after it began as a small whole number. */
+/** What becomes a fraction after it began as a whole number. Counts of bytes change only beyond 2 GiB, and are smaller so. */
 const fractions = [
-  'window',
   'rate',
-  'rateSinceDelivered',
   'bw',
   'maxBwNow',
   'maxBwBefore',
   'fullBw',
-  'delivered',
-  'nextRoundDelivered',
   'probeRttDoneStamp',
-  'extraAckedDelivered',
   'extraAckedNow',
   'extraAckedBefore',
   'tick',
   'lastSentAt',
   'bwLatest',
-  'inflightLatest',
   'lossRoundDelivered',
-  'bwProbeUpAcked',
   'cycleStamp',
   'bwProbeWait',
-  'cruiseDelivered',
   'priorWindow',
 ] satisfies (keyof BbrState)[]
 
