@@ -5,7 +5,7 @@ import { decodeKey } from '../core/base/base64.js'
 import { SecretKey } from '../core/base/secret.js'
 import { type Config, parseConfig } from '../core/config/config.js'
 import { TunnelError } from '../errors.js'
-import { readSecretFile } from '../node/load-config.js'
+import { readSecretFile, textOf } from '../node/load-config.js'
 
 export interface ConfOptions {
   /** A path; `-` is stdin. */
@@ -66,20 +66,6 @@ async function readText(file: string | undefined, { env, readStdin, warn }: Conf
     'CONFIG_UNREADABLE',
     'TUNLESS_CONFIG is no configuration, nor base64 of one, and there is no file of that name: set it to one of these',
   )
-}
-
-/** The configuration that a value is, as text or as base64 of it; undefined if it can only be a path. */
-export function textOf(value: string): string | undefined {
-  const base64 = value.replace(/\s+/g, '')
-  if (/^[A-Za-z0-9+/]+={0,2}$/.test(base64)) {
-    const text = Buffer.from(base64, 'base64').toString('utf8')
-    if (hasSection(text)) return text
-  }
-  return hasSection(value) || value.trim().includes('\n') ? value : undefined
-}
-
-function hasSection(text: string): boolean {
-  return /^\ufeff?\s*\[\s*(?:interface|peer)\s*\]/im.test(text)
 }
 
 async function readPrivateKey(

@@ -6,7 +6,7 @@ import { type Config, parseConfig } from '../core/config/config.js'
 import { longestConfig } from '../core/config/lines.js'
 import { TunnelError } from '../errors.js'
 
-/** A string or file: URL is a path, `{ text }` is the text itself. */
+/** A string or file: URL is a path, `{ text }` is the text itself, or base64 of it. */
 export type ConfigSource = string | URL | { readonly text: string; readonly name?: string } | Config
 
 /** Rejects with CONFIG_UNREADABLE, CONFIG_INVALID or USAGE. `warn` hears of a file that others can read. */
@@ -21,8 +21,29 @@ export async function loadConfig(source: ConfigSource, warn: (message: string) =
       `a path, a file: URL, { text } or a parsed configuration was expected, not ${source === null ? 'null' : typeof source}`,
     )
   }
-  if ('text' in source) return parseConfig(source.text, source.name ?? 'configuration')
-  return source
+  if (!('text' in source)) return source
+  const { text, name } = source
+  if (typeof text !== 'string') {
+    throw new TunnelError(
+      'USAGE',
+      `{ text } was expected to be a configuration's text, not ${text === null ? 'null' : typeof text}: is the variable set that it comes from?`,
+    )
+  }
+  return parseConfig(textOf(text) ?? text, name ?? 'configuration')
+}
+
+/** The configuration that a value is, as text or as base64 of it; undefined if it can only be a path. */
+export function textOf(value: string): string | undefined {
+  const base64 = value.replace(/\s+/g, '')
+  if (/^[A-Za-z0-9+/]+={0,2}$/.test(base64)) {
+    const text = Buffer.from(base64, 'base64').toString('utf8')
+    if (hasSection(text)) return text
+  }
+  return hasSection(value) || value.trim().includes('\n') ? value : undefined
+}
+
+function hasSection(text: string): boolean {
+  return /^\ufeff?\s*\[\s*(?:interface|peer)\s*\]/im.test(text)
 }
 
 /** Reads a file that holds, or may hold, a key. Rejects with CONFIG_UNREADABLE. */

@@ -2,8 +2,9 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { type ConfOptions, type ConfSources, readConf, textOf } from '../../../src/app/conf.js'
+import { type ConfOptions, type ConfSources, readConf } from '../../../src/app/conf.js'
 import { encodeKey } from '../../../src/core/base/base64.js'
+import { textOf } from '../../../src/node/load-config.js'
 
 const key = (byte: number) => encodeKey(new Uint8Array(32).fill(byte))
 

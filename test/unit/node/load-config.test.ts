@@ -71,6 +71,18 @@ describe('a configuration', () => {
     }),
   )
 
+  it('may be base64 of the text, as TUNLESS_CONFIG may', async () => {
+    const base64 = Buffer.from(text).toString('base64')
+    expect((await load({ text: base64 })).config.peers).toHaveLength(1)
+    expect((await load({ text: `${base64.slice(0, 76)}\n${base64.slice(76)}\n` })).config.peers).toHaveLength(1)
+  })
+
+  it('whose text is not there, such as a variable that is not set, is USAGE', () =>
+    expect(load({ text: undefined } as never)).rejects.toMatchObject({
+      code: 'USAGE',
+      message: expect.stringMatching(/text.*undefined.*variable/),
+    }))
+
   it('may stand in a folder whose name has brackets', async () => {
     const bracketed = join(folder, '[group] x.conf')
     writeFileSync(bracketed, text, { mode: 0o600 })
