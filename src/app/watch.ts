@@ -13,9 +13,9 @@ export function watchTunnel(tunnel: Tunnel, log: Log): void {
     log.info(`${describeReady({ peer: known }, tunnel.port)} does not answer any more; calling it`)
   })
   tunnel.on('handshake', peer => {
-    const said = describeReady({ peer }, tunnel.port)
-    if (silent.delete(peer.publicKey)) log.info(`${said}, answers again`)
-    else log.debug(`handshake with ${said}`)
+    const { rtt: _, ...known } = peer
+    if (silent.delete(peer.publicKey)) log.info(`${describeReady({ peer: known }, tunnel.port)} answers again`)
+    else log.debug(`handshake with ${describeReady({ peer }, tunnel.port)}`)
   })
 }
 
