@@ -58,7 +58,8 @@ export const errorCodes = {
   },
   TARGET_TIMEOUT: {
     means: 'The tunnel stands; the target did not answer in time.',
-    remedy: "Check the target's address and firewall, and the routes back to this tunnel's address.",
+    remedy:
+      "Check the target's address and firewall, the routes back to this tunnel's address, and whether the other side has that in its AllowedIPs.",
   },
   TARGET_UNREACHABLE: {
     means: 'The tunnel stands; a host behind it says that the target cannot be reached.',

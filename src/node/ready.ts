@@ -102,7 +102,10 @@ export class ReadyGate {
     const prefixes = this.#options.book.all().flatMap(({ peer }) => peer.allowedIps)
     const named = prefixes.slice(0, namedPrefixes).map(formatPrefix).join(', ') || 'none'
     const covered = prefixes.length > namedPrefixes ? `${named} and ${prefixes.length - namedPrefixes} more` : named
-    return new TunnelError('NO_ROUTE', `no peer's AllowedIPs cover ${host} (they are: ${covered})`)
+    return new TunnelError(
+      'NO_ROUTE',
+      `no peer's AllowedIPs cover ${host} (they are: ${covered}): add it to those of the peer that leads there`,
+    )
   }
 
   #firstSession(called: readonly PeerRecord[], options: ReadyOptions): Promise<PeerRecord> {

@@ -1,6 +1,8 @@
+import { createSocket } from 'node:dgram'
+import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import type { Finding } from '../../src/app/check/findings.js'
 import { openGateway, run, saying, scratch, silentConf, start } from './cli-support.js'
 
@@ -88,6 +90,37 @@ describe('check', () => {
     expect(report.code).toBe(1)
     expect(statuses(report.findings)).toEqual(['configuration ok', 'endpoint ok', 'udp warning', 'handshake failed'])
     expect(report.findings[3]).toMatchObject({ code: 'HANDSHAKE_TIMEOUT' })
+  })
+
+  it('names the keys to compare where the other side is silent', async () => {
+    const directory = scratch()
+    const silent = createSocket('udp4').bind(0, '127.0.0.1')
+    onTestFinished(() => void silent.close())
+    await once(silent, 'listening')
+    const conf = silentConf(directory)
+    const endpoint = `Endpoint = 127.0.0.1:${silent.address().port}`
+    writeFileSync(conf, readFileSync(conf, 'utf8').replace(/^Endpoint = .*$/m, endpoint))
+    const report = await check(['-c', conf, '--timeout', '300ms'], directory)
+    expect(report.findings[3]).toMatchObject({
+      code: 'HANDSHAKE_TIMEOUT',
+      remedy: expect.stringMatching(
+        /^Compare by `wg show` on the other side: it has a peer \S{43}=, its own is \S{43}=\./,
+      ),
+    })
+  })
+
+  it('tells an endpoint whose name has no address', async () => {
+    const directory = scratch()
+    const conf = silentConf(directory)
+    writeFileSync(conf, readFileSync(conf, 'utf8').replace(/^Endpoint = .*$/m, 'Endpoint = vpn.invalid:9'))
+    const report = await check(['-c', conf, '--timeout', '300ms'], directory)
+    expect(report.code).toBe(1)
+    expect(report.findings[1]).toMatchObject({
+      check: 'endpoint',
+      status: 'failed',
+      code: 'ENDPOINT_UNRESOLVED',
+      detail: expect.stringMatching(/^vpn\.invalid has no address \(E/),
+    })
   })
 
   it('looks at the configuration alone with --no-network', async () => {

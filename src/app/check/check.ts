@@ -16,6 +16,7 @@ import { print } from '../print.js'
 import { endings, type Reach, withReach } from '../reach.js'
 import { readStdin } from '../stdin.js'
 import { exitCodeFor, type Finding, failure, formatFinding, formatJson, formatSum } from './findings.js'
+import { keysRemedy } from './keys.js'
 import { labelOf, lint } from './lint.js'
 import { askSystem, type Outside } from './outside.js'
 import { measureMtu } from './path-mtu.js'
@@ -156,7 +157,12 @@ class Check {
         this.#add({ check: 'endpoint', subject, status: 'ok', detail })
       } catch (error) {
         const remedy = `Check the name ${host} in Endpoint, and this host's DNS.`
-        this.#add(failure('endpoint', error, { subject, remedy }))
+        const { code, message } = error as NodeJS.ErrnoException
+        const known =
+          error instanceof TunnelError
+            ? error
+            : new TunnelError('ENDPOINT_UNRESOLVED', `${host} has no address (${code ?? message})`, { cause: error })
+        this.#add(failure('endpoint', known, { subject, remedy }))
       }
     }
     return named.length > 0 && found === 0
@@ -165,6 +171,7 @@ class Check {
   async #through(reach: Reach, config: CompleteConfig | undefined): Promise<void> {
     const { timeout } = this.#options
     const { signal } = this.#ending
+    const { own } = reach
     if (reach.pid !== undefined) {
       const detail = `process ${reach.pid} runs it; what follows goes through that one`
       this.#add({ check: 'tunnel', status: 'ok', detail })
@@ -186,7 +193,10 @@ class Check {
     } catch (error) {
       signal.throwIfAborted()
       this.#udp(reach, error)
-      this.#add(failure('handshake', error))
+      const { code, cause } = error as { code?: string; cause?: { code?: string } }
+      const isSilent = code === 'HANDSHAKE_TIMEOUT' && cause?.code !== 'ECONNREFUSED'
+      const remedy = isSilent && own !== undefined ? keysRemedy(own.publicKey, own.peers()) : undefined
+      this.#add(failure('handshake', error, { ...(remedy !== undefined && { remedy }) }))
       return
     }
     const addresses = await this.#names(reach)
@@ -221,7 +231,7 @@ class Check {
       this.#add({
         check: 'udp',
         status: 'warning',
-        detail: `${sent} handshake messages left by port ${port}, and nothing came back: UDP is blocked on the way, or a key or the endpoint is wrong`,
+        detail: `${sent} handshake ${sent === 1 ? 'message' : 'messages'} left by port ${port}, and nothing came back: UDP is blocked on the way, or a key or the endpoint is wrong`,
         remedy: 'Try from another network; many offices and CI systems let no UDP out but DNS.',
       })
     }
