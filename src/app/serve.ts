@@ -1,5 +1,6 @@
 // `tunless serve`: a gateway without root. Opens a tunnel, answers for the routed addresses, and stays until a signal.
 import { connect } from 'node:net'
+import { formatPrefix } from '../core/base/address.js'
 import { longestConfig } from '../core/config/lines.js'
 import { TunnelError } from '../errors.js'
 import { allowStop, openTunnel } from '../node/open.js'
@@ -94,7 +95,8 @@ export async function serve(options: ServeOptions): Promise<void> {
     const said = waits ? describeReady(ready, tunnel.port) : `waiting for its peers on UDP port ${tunnel.port}`
     observer.ready()
     log.info(`the gateway stands: ${said}`)
-    log.info(`it leads to ${options.routes.join(', ')}; peers need that in their AllowedIPs`)
+    const ranges = routes.map(route => formatPrefix(route.prefix)).join(', ')
+    log.info(`it leads to ${options.routes.join(', ')}; peers need ${ranges} in their AllowedIPs`)
     if (readyFile !== undefined) {
       const places = { listeners: [], metrics: observer.address, routes: options.routes }
       writeReadyFile(readyFile, readyReport(tunnel, ready, places))

@@ -32,7 +32,10 @@ describe('serve', () => {
       ['serve', '-v', '-c', gateway, '--route', '10.9.0.1=127.0.0.1', '--route', '10.9.0.128/25'],
       directory,
     )
-    await saying(serve, /it leads to 10\.9\.0\.1=127\.0\.0\.1, 10\.9\.0\.128\/25; peers need that in their AllowedIPs/)
+    await saying(
+      serve,
+      /it leads to 10\.9\.0\.1=127\.0\.0\.1, 10\.9\.0\.128\/25; peers need 10\.9\.0\.1\/32, 10\.9\.0\.128\/25 in their AllowedIPs/,
+    )
     expect(serve.said()).toMatch(/the gateway stands: waiting for its peers on UDP port \d+/)
 
     const request = `GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`
