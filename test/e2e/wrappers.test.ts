@@ -119,6 +119,19 @@ describe('the ssh wrapper hands to ssh', () => {
     expect(got[1]?.replace(/ +/g, ' ')).toBe(`ProxyCommand='${source}/ssh' -F 'own' ${end}`)
   })
 
+  it.each([...'\'"`$\\;&<>|(){} \n'])(
+    'no host with %j in it, which an ssh before 9.6 would give to a shell (CVE-2023-51385)',
+    sign => {
+      for (const given of [[`a${sign}b`], ['-F', 'own', '-p', '22', `me@a${sign}b`], ['--', `ssh://a${sign}b:22`]]) {
+        expect(() => words(given)).toThrow(/the host has a character that a shell would not take as it is/)
+      }
+    },
+  )
+
+  it('a user with a domain of Windows', () => {
+    expect(words(['CORP\\me@web1'])).toEqual([...ours, 'CORP\\me@web1'])
+  })
+
   it('a path that needs quotes', () => {
     const got = words(['-F', "it's 100%/own", '-J', 'hop', 'web1'])
     expect(got[1]).toContain(`-F 'it'\\''s 100%%/own'`)
