@@ -88,7 +88,9 @@ export function replaceFile(path: string, text: string): void {
   const beside = `${path}.${process.pid}.tmp`
   attempt(path, () => {
     try {
-      writeFileSync(beside, text)
+      // Whatever stands there, in a directory of many a link to another's file, is not written to.
+      rmSync(beside, { force: true })
+      writeFileSync(beside, text, { flag: 'wx' })
       renameSync(beside, path)
     } finally {
       rmSync(beside, { force: true })

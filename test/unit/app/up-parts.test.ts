@@ -1,4 +1,13 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
@@ -79,6 +88,16 @@ describe('the ready file', () => {
     expect(() => writeReadyFile(join(directory, 'ready.json'), report)).toThrow(error)
     expect(() => writeReadyFile(join(directory, 'missing', 'ready.json'), report)).toThrow(error)
     expect(readdirSync(directory)).toEqual(['ready.json'])
+  })
+
+  it.skipIf(process.platform === 'win32')('does not write through a link that somebody left beside it', () => {
+    const directory = temporaryDirectory()
+    const victim = join(directory, 'victim')
+    writeFileSync(victim, 'mine')
+    symlinkSync(victim, join(directory, `ready.json.${process.pid}.tmp`))
+    writeReadyFile(join(directory, 'ready.json'), report)
+    expect(readFileSync(victim, 'utf8')).toBe('mine')
+    expect(readdirSync(directory).sort()).toEqual(['ready.json', 'victim'])
   })
 })
 
