@@ -2,8 +2,8 @@
 // deadlines are met, packets leave and sockets hear what happened.
 import type { Host } from '../core/host/host.js'
 
-/** Packets that may leave in one turn, so that a bulk transfer never keeps the event loop from its other work. */
-export const defaultTurnBudget = 128
+/** Packets that may leave in one turn, some 0.5 ms of work, so that a bulk transfer never keeps the event loop from its other work. */
+export const defaultTurnBudget = 64
 
 /** Timers stand still while the machine sleeps, and keys must not outlive that: so soon after it, ms, the clock is looked at. */
 const longestTimeout = 10_000
