@@ -61,9 +61,10 @@ export function createLoop(options: LoopOptions): Loop {
   function turn(): void {
     pending = undefined
     const at = now()
+    const moreInput = datagrams >= fullPoll
     noteRead(at)
     if (host.nextDeadline() <= at) host.handleTimeout(at, Date.now(), readUntil)
-    const more = writable() && host.flush(at, budget)
+    const more = writable() && host.flush(at, budget, moreInput)
     afterTurn()
     if (stopped) return
     polledAt = now()

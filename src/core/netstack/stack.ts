@@ -180,13 +180,13 @@ export class Stack implements StackContext {
 
   /**
    * Once a turn: at most `budget` packets leave, then owners hear what happened, then what they said leaves. True if
-   * there is more to do.
+   * there is more to do. Where `moreInput` waits unread, owners of connections hear a little later, of more at once.
    */
-  flush(now: number, budget: number): boolean {
+  flush(now: number, budget: number, moreInput = false): boolean {
     this.now = now
     this.output.loop((slot, length) => this.handlePacket(slot, slot + packetHeadroom, length, loopbackPath, now))
     const left = this.#send(now, budget)
-    this.#tcp.runEvents(now)
+    this.#tcp.runEvents(now, moreInput)
     this.#udp.runEvents()
     this.#icmp.runEvents()
     this.#forward.runEvents(now)

@@ -24,6 +24,9 @@ export class AckTally {
   delivered = 0
   /** When the newest of the delivered segments that were sent once was sent; −1 if there is none. */
   onceSentAt = -1
+  /** … and of those of at least `fullLength` bytes. */
+  fullSentAt = -1
+  fullLength = Infinity
   /** A segment that was thought lost, and never sent again, arrived. */
   thoughtLost = false
   /** A segment that was sent once is delivered after one above it (RFC 8985, 6.2, step 3). */
@@ -43,9 +46,11 @@ export class AckTally {
   /** A resent segment that left after this is acknowledged for its original. */
   believedUntil = Infinity
 
-  start(believedUntil: number): void {
+  start(believedUntil: number, fullLength = Infinity): void {
     this.delivered = 0
     this.onceSentAt = -1
+    this.fullSentAt = -1
+    this.fullLength = fullLength
     this.thoughtLost = false
     this.reordered = false
     this.rackSentAt = -1
@@ -62,6 +67,7 @@ export class AckTally {
     if ((flags & retransmittedFlag) === 0) {
       if ((flags & lostFlag) !== 0) this.thoughtLost = true
       if (sentAt > this.onceSentAt) this.onceSentAt = sentAt
+      if (length >= this.fullLength && sentAt > this.fullSentAt) this.fullSentAt = sentAt
       if (seqBefore(end, fack)) this.reordered = true
     }
     // Ends ascend, so of two that left at once the later is the newer.

@@ -65,7 +65,7 @@ export function handleAck(c: Tcb, h: TcpHeader, now: number): boolean {
   c.probesUnanswered = 0
   const offered = c.sndWnd
   const windowMoved = updateWindow(c, h)
-  tally.start(acknowledged > 0 ? believedByEcho(c, h, now) : now)
+  tally.start(acknowledged > 0 ? believedByEcho(c, h, now) : now, c.segmentSize)
   let finAcked = false
   if (acknowledged > 0) finAcked = advance(c, acknowledged, h.acknowledgment)
   if (kind.hasSack) {
@@ -78,6 +78,7 @@ export function handleAck(c: Tcb, h: TcpHeader, now: number): boolean {
     h.payloadLength === 0 &&
     !windowMoved &&
     (h.flags & (flagFin | flagSyn)) === 0
+  if (tally.fullSentAt > c.sender.fullSentAt) c.sender.fullSentAt = tally.fullSentAt
   if (wasOutstanding > 0 || kind.hasSack) {
     repair(c, h, now)
     tellCongestion(c, priorUna, now)

@@ -1,6 +1,7 @@
 // How large the segments of connections are on a path whose MTU turns out to be less than was thought: a black hole is
 // found where full segments time out while the peer is heard (RFC 4821, 7.7; RFC 8899, 4.3), and later a larger segment of
 // data is tried now and then (RFC 4821, 7.3). The policy for the path is path-mtu.ts.
+import { sameWords } from '../../wire/ip.js'
 import { headersLength, segmentSizeFor, type TcpLayer } from './layer.js'
 import { resegment } from './resegment.js'
 import { seqDiff } from './sequence.js'
@@ -65,7 +66,8 @@ export function suspectBlackHole(c: Tcb, now: number): void {
   const length = board.count === 0 ? 0 : board.lengthOf(board.head)
   const packet = headersLength(c.version) + (c.tsOk ? timestampsBytes : 0) + length
   if (packet <= harmlessPacket && (length < c.segmentSize || !paths.hasBlackHole(c.path))) return
-  if (c.suspectSequence !== c.sndUna || c.retransmitsInARow === 0) c.suspicions = 0
+  if (c.suspectSequence !== c.sndUna || c.retransmitsInARow === 0 || passesSince(c, length, c.suspectAt))
+    c.suspicions = 0
   else if (c.heardAt > c.suspectAt) c.suspicions = silentTimeouts
   else if (paths.heardAt(c.path) > c.suspectAt) c.suspicions++
   c.suspectSequence = c.sndUna
@@ -76,6 +78,18 @@ export function suspectBlackHole(c: Tcb, now: number): void {
   const proven = seqDiff(c.sndUna, c.iss) > provenSegments * c.segmentSize
   const known = packet > paths.mtu(c.path, now)
   if (known || paths.stepDownMtu(c.path, c.version, packet, proven, now)) narrowFlows(c, now)
+}
+
+/**
+ * Whether a segment of `length` bytes or more that left after `since` reached the same host, of this flow or another: then it
+ * is chance or congestion that took the one that timed out twice, and not its size. Rare, so it looks at every flow.
+ */
+function passesSince(c: Tcb, length: number, since: number): boolean {
+  for (const other of c.layer.flows.all()) {
+    const isSame = other === c || (other.path === c.path && sameWords(other.remote, c.remote))
+    if (isSame && other.segmentSize >= length && other.sender.fullSentAt > since) return true
+  }
+  return false
 }
 
 /** Sends new data in a segment larger than others, if that is due and fits; false if there is no slot. */

@@ -7,6 +7,8 @@ export class SenderState {
   rackSentAt = -1
   rackEnd = 0
   rackRtt = 0
+  /** When the newest full segment of those that were delivered left; −1 before the first (segment-size.ts). */
+  fullSentAt = -1
   reorderingSeen = false
   reoWndMult = 1
   reoWndPersist = 0

@@ -1,6 +1,9 @@
 // What passes on a path: what routers say of it, and what silence says where they do not.
 import { describe, expect, it } from 'vitest'
+import type { Prefix } from '../../../../src/core/base/address.js'
+import { parsePrefix } from '../../../../src/core/base/address.js'
 import { PathMtu } from '../../../../src/core/netstack/path-mtu.js'
+import type { TcpConnection } from '../../../../src/core/netstack/stack.js'
 import { createPair, type PairOptions } from '../../../support/netstack-pair.js'
 import { icmpPacket, udpPacket } from '../../../support/packets.js'
 import { Recorder, StreamOwner } from '../../../support/tcp-endpoints.js'
@@ -186,6 +189,42 @@ describe('a black hole', () => {
     expect(pair.run(ended, pair.now + 60_000)).toBe(true)
     expect(pair.a.stack.counters.tcpTimeouts).toBeGreaterThan(3)
     expect(pair.a.stack.counters.pathMtuBlackHoles).toBe(0)
+  })
+
+  it.each([
+    ['is not seen in one flow while another brings segments as large to the same host', 0, 0],
+    ['is seen in one flow though another brings large segments to another host behind the same peer', 1, 1],
+  ])('%s (N8)', (_, other, holes) => {
+    let victim = -1
+    const hosts = ['10.7.0.2/32', '10.7.0.9/32'].map(parsePrefix)
+    const pair = createPair({
+      b: { addresses: hosts as Prefix[] },
+      forward: {
+        delay: 25,
+        rate: 1000,
+        drop: packet => packet.length > 1300 && new DataView(packet.buffer).getUint16(20) === victim,
+      },
+      back: { delay: 25 },
+    })
+    const now = () => pair.now
+    pair.b.stack.listen({ port: 80 }, connection => {
+      const owner = new StreamOwner(3, 1, 0, now)
+      owner.connection = connection
+      return owner
+    })
+    const dial = (host: number) => {
+      const sender = new StreamOwner(1, 3, 100_000_000, now)
+      const { address } = hosts[host] as Prefix
+      sender.start(pair.a.stack.connect({ address, port: 80 }, sender, pair.now))
+      return sender.connection as TcpConnection
+    }
+    const unlucky = dial(0)
+    dial(other)
+    pair.run(() => false, pair.now + 300)
+    victim = unlucky.localPort
+    pair.run(() => false, pair.now + 5000)
+    expect(pair.a.stack.counters.tcpTimeouts).toBeGreaterThan(1)
+    expect(pair.a.stack.counters.pathMtuBlackHoles).toBe(holes)
   })
 
   it('that is none is found out by the first probe, and nobody is told (N8)', () => {
