@@ -31,6 +31,12 @@ export interface PathOptions {
   jitter?: number
   /** No datagram overtakes another: jitter delays, and never reorders. */
   keepOrder?: boolean
+  /** What arrives is handed over in bunches, so many ms apart, as a radio or a busy relay does; 0 (as without it) at once. */
+  gather?: number
+  /** Once in a {@link stallEvery} nothing is handed over for so long, ms, and then all of it at once. */
+  stall?: number
+  /** Mean time from one stall's beginning to the next, ms; 1000 without it. */
+  stallEvery?: number
 }
 
 /** Datagrams, since the path was made. */
@@ -76,6 +82,9 @@ export function createPath(clock: VirtualClock, random: SeededRandom, options: P
     delay: 0,
     jitter: 0,
     keepOrder: false,
+    gather: 0,
+    stall: 0,
+    stallEvery: 1000,
     ...options,
   }
   const counters: PathCounters = {
@@ -94,6 +103,8 @@ export function createPath(clock: VirtualClock, random: SeededRandom, options: P
   let losing = false
   let stateAt = -Infinity
   let lastArrival = 0
+  let stallAt = -Infinity
+  let nextStall = 0
   let wakeAt = Infinity
 
   function isLost(): boolean {
@@ -105,6 +116,15 @@ export function createPath(clock: VirtualClock, random: SeededRandom, options: P
     losing = random.next() < loss + ((losing ? 1 : 0) - loss) * known
     stateAt = clock.now
     return losing
+  }
+
+  /** The end of the stall that an arrival at `at` falls into; arrivals come nearly in order, so the latest is remembered. */
+  function afterStall(at: number): number {
+    while (at >= nextStall) {
+      stallAt = nextStall
+      nextStall += settings.stall + 2 * random.next() * Math.max(0, settings.stallEvery - settings.stall)
+    }
+    return at >= stallAt && at < stallAt + settings.stall ? stallAt + settings.stall : at
   }
 
   function carry(bytes: Uint8Array, offset: number, length: number, receive: Receive, flip: number): void {
@@ -121,6 +141,8 @@ export function createPath(clock: VirtualClock, random: SeededRandom, options: P
     at += settings.delay
     if (settings.jitter > 0) at += random.next() * settings.jitter
     if (settings.keepOrder) at = lastArrival = Math.max(at, lastArrival)
+    if (settings.gather > 0) at = Math.ceil(at / settings.gather) * settings.gather
+    if (settings.stall > 0) at = afterStall(at)
     const copy = flight.add(at, bytes, offset, length, receive)
     if (flip >= 0) copy[flip >> 3] = (copy[flip >> 3] as number) ^ (1 << (flip & 7))
     arm()

@@ -96,6 +96,21 @@ describe('a simulated path', () => {
     expect(new Set(arrivals.map(a => a.at)).size).toBeGreaterThan(5)
   })
 
+  it('hands over in bunches, in order, and all at once after a stall', () => {
+    // 972 + 28 bytes at 8 Mbit/s take 1 ms each.
+    const bunches = run({ rate: 8, queue: 1000, delay: 10, gather: 4 }, 100, 972).arrivals
+    expect(bunches.map(a => a.number)).toEqual(Array.from({ length: 100 }, (_, i) => i))
+    expect(new Set(bunches.map(a => a.at)).size).toBe(26)
+    expect(bunches.every(a => a.at % 4 === 0)).toBe(true)
+    const stalled = run({ rate: 8, queue: 1000, stall: 20, stallEvery: 100 }, 1000, 972).arrivals
+    expect(stalled.map(a => a.number)).toEqual(Array.from({ length: 1000 }, (_, i) => i))
+    const times = [...new Set(stalled.map(a => a.at))]
+    const gaps = times.map((at, i) => at - (times[i - 1] ?? 0)).filter(gap => gap > 10)
+    expect(gaps.length).toBeGreaterThan(5)
+    expect(gaps.length).toBeLessThan(15)
+    expect(Math.max(...gaps)).toBeLessThan(22)
+  })
+
   it('swallows what is larger than its MTU, and everything while it is down', () => {
     expect(run({ mtu: 99 }, 10).counters).toMatchObject({ tooBig: 10, passed: 0 })
     expect(run({ down: true }, 10).arrivals).toEqual([])

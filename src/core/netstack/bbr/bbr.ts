@@ -18,11 +18,10 @@ import {
   pacingMargin,
   probeRttCwndGain,
   startupPacingGain,
-  upCwndGain,
 } from './parameters.js'
 import { updateCyclePhase } from './probe-bw.js'
 import { checkProbeRtt, checkProbeRttDone, exitProbeRtt, probeRttWindow, saveWindow } from './probe-rtt.js'
-import { noteRecentRtt, updateMinRtt } from './round-trip.js'
+import { noteRecentRtt, standingRtt, updateMinRtt } from './round-trip.js'
 import { observeTick, quantized, updateRound } from './rounds.js'
 import { checkStartup } from './startup.js'
 import { BbrState, probeBwCruise, probeBwUp, probeRtt } from './state.js'
@@ -156,11 +155,20 @@ function setPacingRate(s: BbrState, gain: number): void {
 
 /** SetCwnd() */
 function setWindow(s: BbrState, sample: AckSample): void {
-  const gain = s.state === probeBwUp ? upCwndGain : s.state === probeRtt ? probeRttCwndGain : defaultCwndGain
-  const most = quantized(s, gain * s.bdp + s.extraAcked)
+  const most = quantized(s, modelledWindow(s))
   if (s.fullBwReached) s.window = Math.min(s.window + sample.delivered, most)
   else if (s.window < most || sample.totalDelivered < s.initialWindow) s.window += sample.delivered
   boundWindow(s)
+}
+
+function modelledWindow(s: BbrState): number {
+  if (s.state === probeRtt) return probeRttCwndGain * s.bdp + s.extraAcked
+  if (s.state !== probeBwUp) return defaultCwndGain * s.bdp + s.extraAcked
+  const { upCwndGain } = s.parameters
+  if (upCwndGain >= defaultCwndGain) return upCwndGain * s.bdp + s.extraAcked
+  // Of what is on top of the path's own volume a silence between ACKs may take all, and need no more.
+  const volume = s.bw * standingRtt(s)
+  return volume + Math.max((upCwndGain - 1) * volume, s.extraAcked)
 }
 
 /** BoundCwndForProbeRTT() and BoundCwndForModel(). */

@@ -13,6 +13,10 @@ export interface BbrParameters {
   readonly cruiseQueue: number
   /** … and ends a probe that has made it. */
   readonly probeQueue: number
+  /** The window of a probe upward, in bandwidth × round trip: it bounds the queue that is made before it is heard of. */
+  readonly upCwndGain: number
+  /** The pace, in bandwidths, until the queue that a probe made is gone. */
+  readonly downPacingGain: number
 }
 
 /** As drafted: every loss counts, and only a shorter round trip puts ProbeRTT off. */
@@ -23,6 +27,8 @@ export const draftParameters: BbrParameters = {
   rttTolerance: 0,
   cruiseQueue: Infinity,
   probeQueue: Infinity,
+  upCwndGain: 2.25,
+  downPacingGain: 0.9,
 }
 
 /**
@@ -39,15 +45,16 @@ export const defaultParameters: BbrParameters = {
   rttTolerance: 1 / 64,
   cruiseQueue: 1 / 16,
   probeQueue: 1 / 32,
+  upCwndGain: 1.25,
+  downPacingGain: 0.75,
 }
 
 /** BBR.StartupPacingGain, BBR.DrainPacingGain, and the gains of ProbeBW (5.6.1). */
 export const startupPacingGain = 2.77
 export const drainPacingGain = 0.5
-export const downPacingGain = 0.9
+export const cruiseQueuePacingGain = 0.9
 export const upPacingGain = 1.25
 export const defaultCwndGain = 2
-export const upCwndGain = 2.25
 export const probeRttCwndGain = 0.5
 /** BBR.PacingMarginPercent: on average a little slower than the bottleneck. */
 export const pacingMargin = 0.99

@@ -3,7 +3,14 @@
 import type { AckSample } from '../congestion.js'
 import { advanceMaxBw, resetFullBw } from './bandwidth.js'
 import { inflightWithHeadroom, isInflightTooHigh, resetCongestionSignals, resetShortTermModel } from './bounds.js'
-import { downPacingGain, firstProbeWait, probeWait, probeWaitSpread, renoRounds, upPacingGain } from './parameters.js'
+import {
+  cruiseQueuePacingGain,
+  firstProbeWait,
+  probeWait,
+  probeWaitSpread,
+  renoRounds,
+  upPacingGain,
+} from './parameters.js'
 import { isQueueFrom, latestRtt } from './round-trip.js'
 import { inflightFor, startRound, targetInflight } from './rounds.js'
 import {
@@ -29,7 +36,7 @@ export function startDown(s: BbrState, now: number): void {
   s.ackPhase = acksProbeStopping
   startRound(s, s.delivered)
   s.state = probeBwDown
-  s.pacingGain = downPacingGain
+  s.pacingGain = s.parameters.downPacingGain
 }
 
 export function startCruise(s: BbrState): void {
@@ -80,9 +87,14 @@ export function updateCyclePhase(s: BbrState, sample: AckSample): void {
   }
 }
 
-/** What is too much for the path since the last probe is a queue by now. */
+/**
+ * What is too much for the path since the last probe is a queue by now. One that grows although it is drained tells that
+ * the bandwidth is more than a tenth too high.
+ */
 function cruiseGain(s: BbrState): number {
-  return isQueueFrom(s, s.minRtt, s.parameters.cruiseQueue) ? downPacingGain : 1
+  const { cruiseQueue, downPacingGain } = s.parameters
+  if (!isQueueFrom(s, s.minRtt, cruiseQueue)) return 1
+  return isQueueFrom(s, s.minRtt, 3 * cruiseQueue) ? downPacingGain : cruiseQueuePacingGain
 }
 
 /** IsTimeToProbeBW(): by the clock, or as often as Reno with such a window would lose. */

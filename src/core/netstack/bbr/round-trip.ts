@@ -48,6 +48,12 @@ export function isQueueFrom(s: BbrState, from: number, share: number): boolean {
   return latest < Infinity && latest > from + s.minRtt * share + longestTick
 }
 
+/** The round trip of a probe upward, ms: the path's own, and of the queue what others keep there beyond ours that we drain. */
+export function standingRtt(s: BbrState): number {
+  const ownQueue = s.minRtt * s.parameters.cruiseQueue + longestTick
+  return s.probeUpRtt < Infinity ? Math.max(s.minRtt, s.probeUpRtt - ownQueue) : s.minRtt
+}
+
 /** Whether a queue stands on the path, as far as the latest round trips tell. */
 export function hasRttRisen(s: BbrState): boolean {
   const recent = latestRtt(s)

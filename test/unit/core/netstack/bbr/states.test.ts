@@ -1,6 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import { createBbr } from '../../../../../src/core/netstack/bbr/bbr.js'
-import { type BbrParameters, draftParameters } from '../../../../../src/core/netstack/bbr/parameters.js'
+import {
+  type BbrParameters,
+  defaultParameters,
+  draftParameters,
+} from '../../../../../src/core/netstack/bbr/parameters.js'
 import { createBbrFlow, mbit, payloadRate } from '../../../../support/bbr-flow.js'
 import { mss } from '../../../../support/congestion-flow.js'
 import { createBottleneck } from '../../../../support/congestion-path.js'
@@ -109,8 +113,11 @@ describe('ProbeBW', () => {
     expect(bbr.model.roundCount - round).toBeLessThanOrEqual(10)
   })
 
-  it('paces at 1, 1, 1.25 and 0.9 of the bandwidth, less one per cent (N13)', () => {
-    const bbr = createBbrFlow(path)
+  it.each([
+    ['as drafted', 0.9, draftParameters],
+    ['by default', 0.75, defaultParameters],
+  ] as const)('paces at 1, 1, 1.25 and, %s, %d of the bandwidth, less one per cent (N13)', (_, down, parameters) => {
+    const bbr = createBbrFlow(path, parameters)
     bbr.runTo('cruise')
     expect(bbr.control.pacingRate / bbr.model.bw).toBeCloseTo(0.99)
     bbr.runTo('refill')
@@ -118,7 +125,7 @@ describe('ProbeBW', () => {
     bbr.runTo('up')
     expect(bbr.control.pacingRate / bbr.model.bw).toBeCloseTo(1.25 * 0.99)
     bbr.runTo('down')
-    expect(bbr.control.pacingRate / bbr.model.bw).toBeCloseTo(0.9 * 0.99)
+    expect(bbr.control.pacingRate / bbr.model.bw).toBeCloseTo(down * 0.99)
   })
 
   it('keeps no queue while it cruises (N13)', () => {
