@@ -1,5 +1,6 @@
 // What `run` dials with: its own tunnel or the one it joined, with --direct before it, and what was let through or not counted.
 import { statusOf } from '../node/open.js'
+import { abortSignalOf } from '../proxy/departure.js'
 import { createDialer, type Dialer, formatTarget, type RelaySocket } from '../proxy/dialer.js'
 import { createDirectDialer, createHostDialer, type DirectPattern, isOfDomains } from '../proxy/direct.js'
 import type { Log } from './log.js'
@@ -29,7 +30,7 @@ export function createRunDialer({ reach, timeout, patterns, wrap, ...counted }: 
     host: createHostDialer(timeout),
     names: {
       isOwn: async name => isOfDomains(name, await domainsOf(reach)),
-      lookup: (name, signal) => reach.lookup(name, signal),
+      lookup: (name, signal) => reach.lookup(name, abortSignalOf(signal)),
     },
     onDirect: target => {
       if (direct.add(target)) log.info(`${formatTarget(target)}: by the host's network, as --direct says`)
@@ -53,7 +54,7 @@ function dialerOf(reach: Reach, timeout: number): Dialer {
   const { own } = reach
   if (own !== undefined) return createDialer(target => own.connect({ ...target, connectTimeout: timeout }))
   return async ({ host, port }, signal) => {
-    const connection = await reach.dial(host, port, { timeout, signal })
+    const connection = await reach.dial(host, port, { timeout, signal: abortSignalOf(signal) })
     // Node resets TCP alone; on a control socket, to close before both ends is the same.
     return Object.assign(connection, { resetAndDestroy: () => connection.destroy() }) as RelaySocket
   }

@@ -52,9 +52,11 @@ const refused = {
   handle: 'a tunnel has no handles',
 } as const
 
+const refusedNames = Object.keys(refused) as (keyof typeof refused)[]
+
 /** Throws ERR_INVALID_ARG_VALUE for an option that cannot be had. */
 export function refuseOptions(options: object): void {
-  for (const name of Object.keys(refused) as (keyof typeof refused)[]) {
+  for (const name of refusedNames) {
     const value = (options as Record<string, unknown>)[name]
     if (value === undefined || value === null) continue
     throw usageError(

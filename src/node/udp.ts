@@ -295,6 +295,7 @@ class OuterSockets implements UdpSockets {
   }
 
   setRef(on: boolean): void {
+    if (on === this.#isRef) return
     this.#isRef = on
     if (!this.#closed) this.#applyRef()
   }

@@ -1,4 +1,5 @@
 // One client of a way in: dialled for, then relayed, then told about. It may leave at any time; the dial then ends with it.
+import { Departure } from './departure.js'
 import { type Dialer, type DialFailure, dialFailure, type RelaySocket, type Target } from './dialer.js'
 import type { LocalAddress } from './listener.js'
 import { relay } from './relay.js'
@@ -33,6 +34,9 @@ export interface ConnectionRecord {
 /** One of a connection: it has a target. */
 export type StreamRecord = ConnectionRecord & { readonly target: Target }
 
+/** While it is written. */
+type Told = { -readonly [Field in keyof StreamRecord]: StreamRecord[Field] }
+
 /** Whom a way in serves. */
 export interface ClientSocket extends RelaySocket {
   readonly remoteAddress?: string | undefined
@@ -59,8 +63,11 @@ export async function serveClient(client: ClientSocket, target: Target, service:
   const began = performance.now()
   const tell = (result: ConnectionResult, error?: unknown) => {
     const duration = performance.now() - began
-    const known = { protocol: 'tcp', way: service.way, ...(from && { client: from }), target } as const
-    service.over({ ...known, result, ...traffic, duration, ...(error !== undefined && { error }) })
+    const { sent, received } = traffic
+    const record: Told = { protocol: 'tcp', way: service.way, target, result, sent, received, duration }
+    if (from !== undefined) record.client = from
+    if (error !== undefined) record.error = error
+    service.over(record)
   }
   let far: RelaySocket | undefined
   try {
@@ -96,19 +103,19 @@ export function sendAway(client: ClientSocket, words: Uint8Array | string, linge
 /** Undefined if the client left meanwhile. */
 async function dialFor(client: ClientSocket, target: Target, service: ClientService): Promise<RelaySocket | undefined> {
   const { dial, endMeansGone } = service
-  const gone = new AbortController()
-  const leave = () => gone.abort(new Error('the client left'))
+  const gone = new Departure()
+  const leave = () => gone.leave(new Error('the client left'))
   if (client.destroyed) leave()
   client.once('close', leave)
   if (endMeansGone) client.once('end', leave)
   try {
-    gone.signal.throwIfAborted()
-    const far = await dial(target, gone.signal)
-    if (!gone.signal.aborted) return far
+    gone.throwIfAborted()
+    const far = await dial(target, gone)
+    if (!gone.aborted) return far
     far.destroy()
     return undefined
   } catch (error) {
-    if (gone.signal.aborted) return undefined
+    if (gone.aborted) return undefined
     throw error
   } finally {
     client.off('close', leave)

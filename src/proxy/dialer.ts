@@ -2,6 +2,7 @@
 // a policy may stand before either; proxies see only this, and why a dial failed.
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import type { DialSignal } from './departure.js'
 
 /** Where a client wants to go: a name or an address without brackets, and a port above 0. */
 export interface Target {
@@ -20,7 +21,7 @@ export interface RelaySocket extends Duplex {
  * Connects, half-open allowed, and resolves once the connection stands; rejects with the socket's error, or when `signal`
  * aborts. Who dials bounds the dial in time.
  */
-export type Dialer = (target: Target, signal: AbortSignal) => Promise<RelaySocket>
+export type Dialer = (target: Target, signal: DialSignal) => Promise<RelaySocket>
 
 /** Makes a Dialer of a `connect` in net's manner: it returns a socket that emits 'connect', or 'error' and 'close'. */
 export function createDialer(connect: (options: Target & { allowHalfOpen: true }) => RelaySocket): Dialer {

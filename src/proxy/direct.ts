@@ -10,6 +10,7 @@ import {
   sameAddress,
   unmapAddress,
 } from '../core/base/address.js'
+import { abortSignalOf, type DialSignal } from './departure.js'
 import { createDialer, type Dialer, dialFailure, formatTarget, type Target } from './dialer.js'
 
 export type DirectPattern =
@@ -44,9 +45,9 @@ export interface DirectOptions {
 
 export interface TunnelNames {
   /** Whether a name that the tunnel does not know would be its own: the host's resolver must not hear of it. */
-  isOwn(name: string, signal: AbortSignal): Promise<boolean>
+  isOwn(name: string, signal: DialSignal): Promise<boolean>
   /** The addresses of a name that it knows. */
-  lookup(name: string, signal: AbortSignal): Promise<readonly string[]>
+  lookup(name: string, signal: DialSignal): Promise<readonly string[]>
 }
 
 /** Dials by the host what a pattern names, and by the tunnel everything else. */
@@ -129,7 +130,7 @@ export function boundDial(dial: Dialer, timeout: number): Dialer {
   return async (target, signal) => {
     const late = AbortSignal.timeout(timeout)
     try {
-      return await dial(target, AbortSignal.any([signal, late]))
+      return await dial(target, AbortSignal.any([abortSignalOf(signal), late]))
     } catch (error) {
       if (!late.aborted || signal.aborted) throw error
       throw Object.assign(new Error(`connect ETIMEDOUT ${formatTarget(target)}`), { code: 'ETIMEDOUT' })

@@ -2,6 +2,7 @@
 import type { Socket } from 'node:net'
 import { TunnelError } from '../errors.js'
 import { ignore } from './dialer.js'
+import { Greeting } from './greeting.js'
 import { formatListenAt, isLoopback, type ListenAt, listenLocally } from './listener.js'
 import {
   createProxyCounters,
@@ -55,35 +56,24 @@ export async function startProxy<At extends ListenAt>(options: ProxyOptions<At>)
     counters.accepted++
     client.on('error', ignore)
     waiting.add(client)
-    client.once('close', () => waiting.delete(client))
-    const settle = () => {
-      clearTimeout(timer)
-      client.off('data', read)
-      client.off('end', left)
-      client.off('close', left)
+    client.on('close', noLongerWaits)
+    new Greeting(client, context, readFirst)
+  }
+
+  function readFirst(chunk: Uint8Array, greeting: Greeting): void {
+    const first = chunk[0] as number
+    if (first === socksVersion) {
+      socks.serve(greeting, chunk)
+    } else if (isLetter(first)) {
+      greeting.settle()
+      http.serve(greeting.client, chunk)
+    } else {
+      greeting.cut('malformed')
     }
-    const cut = (why: 'malformed' | 'timedOut' | 'gone') => {
-      settle()
-      client.destroy()
-      counters[why]++
-    }
-    const left = () => cut('gone')
-    const read = (chunk: Buffer) => {
-      const first = chunk[0] as number
-      if (first === socksVersion) {
-        settle()
-        socks.serve(client, chunk)
-      } else if (isLetter(first)) {
-        settle()
-        http.serve(client, chunk)
-      } else {
-        cut('malformed')
-      }
-    }
-    const timer = setTimeout(() => cut('timedOut'), limits.greetingTimeout).unref()
-    client.on('data', read)
-    client.once('end', left)
-    client.once('close', left)
+  }
+
+  function noLongerWaits(this: Socket): void {
+    waiting.delete(this)
   }
 
   const dropped = () => counters.dropped++

@@ -1,8 +1,8 @@
 // SOCKS5 for the clients of a proxy (RFC 1928, RFC 1929): negotiates with each, then dials for it and relays, or associates UDP.
-import type { Socket } from 'node:net'
 import { createAssociations } from './associate.js'
 import { type ClientService, sendAway, serveClient } from './client.js'
-import type { DialFailure, RelaySocket, Target } from './dialer.js'
+import type { DialFailure, RelaySocket } from './dialer.js'
+import type { Greeting } from './greeting.js'
 import type { LocalAddress } from './listener.js'
 import { type ProxyContext, tellOver } from './service.js'
 import { formatReply, type Negotiation, type Refusal, type ReplyCode, replyCode, Socks5Negotiation } from './socks5.js'
@@ -30,8 +30,8 @@ const counted: Readonly<Record<Exclude<Refusal, 'version'>, 'refused' | 'unautho
 }
 
 export interface Socks5 {
-  /** `client` flows, has a listener for 'error', and has sent `first`. */
-  serve(client: Socket, first: Uint8Array): void
+  /** Takes the client over: it flows, has a listener for 'error', and has sent `first`. */
+  serve(greeting: Greeting, first: Uint8Array): void
 }
 
 export function createSocks5(context: ProxyContext): Socks5 {
@@ -49,66 +49,38 @@ export function createSocks5(context: ProxyContext): Socks5 {
     over: record => tellOver(context, record),
   }
 
-  return {
-    serve(client, first) {
-      negotiate(client, first, context, request => {
-        context.asked(client)
-        if ('target' in request) void serveClient(client, request.target, service)
-        else associations.open(client, request.source)
-      })
-    },
-  }
-}
-
-/**
- * Reads a client's request; then it is paused, with what came after the request still to be read. A client without a
- * request is ended and counted here.
- */
-function negotiate(
-  client: Socket,
-  first: Uint8Array,
-  { limits, counters, credentials }: ProxyContext,
-  done: (request: { readonly target: Target } | { readonly source: Target }) => void,
-): void {
-  const negotiation = new Socks5Negotiation(credentials)
-  const settle = () => {
-    clearTimeout(timer)
-    client.off('data', read)
-    client.off('end', left)
-    client.off('close', left)
-  }
-  const cut = (outcome: 'malformed' | 'timedOut' | 'gone') => {
-    settle()
-    client.destroy()
-    counters[outcome]++
-  }
-  const left = () => cut('gone')
-  const read = (chunk: Uint8Array) => take(negotiation.push(chunk))
-  const take = (step: Negotiation) => {
+  /** A client with a request is paused, with what came after it still to be read; one without is ended and counted. */
+  function take(greeting: Greeting, step: Negotiation): void {
+    const { client } = greeting
     if (step.state === 'refused' && step.reason === 'version') {
-      cut('malformed')
+      greeting.cut('malformed')
     } else if (step.state === 'refused') {
-      settle()
+      greeting.settle()
       sendAway(client, step.reply, limits.lingerTimeout)
       counters[counted[step.reason as keyof typeof counted]]++
     } else {
       if (step.reply.length > 0) client.write(step.reply)
       if (step.state === 'reading') return
-      settle()
+      greeting.settle()
       client.pause()
+      context.asked(client)
       if (step.state === 'associate') {
-        done({ source: step.source })
+        associations.open(client, step.source)
         return
       }
       if (step.rest.length > 0) client.unshift(step.rest)
-      done({ target: step.target })
+      void serveClient(client, step.target, service)
     }
   }
-  const timer = setTimeout(() => cut('timedOut'), limits.greetingTimeout).unref()
-  client.on('data', read)
-  client.once('end', left)
-  client.once('close', left)
-  read(first)
+
+  return {
+    serve(greeting, first) {
+      const negotiation = new Socks5Negotiation(context.credentials)
+      const read = (chunk: Uint8Array) => take(greeting, negotiation.push(chunk))
+      greeting.pass(read)
+      read(first)
+    },
+  }
 }
 
 function boundAddress({ localAddress, localPort }: RelaySocket): LocalAddress | undefined {

@@ -5,6 +5,7 @@ import { once } from 'node:events'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import type { DialSignal } from '../../src/proxy/departure.js'
 import { createDialer } from '../../src/proxy/dialer.js'
 import { createGateway, type Gateway } from '../../src/proxy/gateway/gateway.js'
 import type { GatewayRecord } from '../../src/proxy/gateway/options.js'
@@ -54,7 +55,7 @@ beforeAll(async () => {
 
 const dial = createDialer(target => connect(target))
 
-function silence(signal: AbortSignal): Promise<never> {
+function silence(signal: DialSignal): Promise<never> {
   return new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
 }
 

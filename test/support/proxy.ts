@@ -1,6 +1,7 @@
 // Real sockets on loopback for the ways in: servers that a dialer can reach, and a SOCKS5 client that says just what it is told.
 import { once } from 'node:events'
 import net, { type Socket } from 'node:net'
+import type { DialSignal } from '../../src/proxy/departure.js'
 import { createDialer, type Dialer, type Target } from '../../src/proxy/dialer.js'
 
 const cleanups: (() => unknown)[] = []
@@ -50,7 +51,7 @@ export function loopbackDialer(): Dialer & { targets: Target[] } {
   const targets: Target[] = []
   const dial = createDialer(({ port, allowHalfOpen }) => net.connect({ host: '127.0.0.1', port, allowHalfOpen }))
   return Object.assign(
-    (target: Target, signal: AbortSignal) => {
+    (target: Target, signal: DialSignal) => {
       targets.push(target)
       return dial(target, signal)
     },

@@ -34,7 +34,7 @@ export class ConnectionCount {
     kind.received += received
     kind.count++
     kind.seconds += seconds
-    for (const [i, bound] of buckets.entries()) if (seconds <= bound) kind.atMost[i] = (kind.atMost[i] ?? 0) + 1
+    for (let i = 0; i < buckets.length; i++) if (seconds <= (buckets[i] as number)) (kind.atMost[i] as number)++
   }
 
   get metrics(): Metric[] {

@@ -1,4 +1,5 @@
-// IP addresses as bytes: 4 for IPv4, 16 for IPv6, in network order. Text is read and written by ipaddr.js.
+// IP addresses as bytes: 4 for IPv4, 16 for IPv6, in network order. IPv6's text is read and written by ipaddr.js; IPv4's is not, as
+// a proxied connection reads and writes several.
 import ipaddr from 'ipaddr.js'
 
 /** 4 or 16 bytes. */
@@ -6,13 +7,42 @@ export type IpAddress = Uint8Array
 
 /** Reads an address in canonical text (no zone, no octal, four parts in IPv4); undefined if it is none. */
 export function parseAddress(text: string): IpAddress | undefined {
-  if (ipaddr.IPv4.isValidFourPartDecimal(text)) return Uint8Array.from(ipaddr.IPv4.parse(text).toByteArray())
-  if (!text.includes(':') || text.includes('%') || !ipaddr.IPv6.isValid(text)) return undefined
+  if (!text.includes(':')) return parseIpv4(text)
+  if (text.includes('%') || !ipaddr.IPv6.isValid(text)) return undefined
   return Uint8Array.from(ipaddr.IPv6.parse(text).toByteArray())
 }
 
+function parseIpv4(text: string): IpAddress | undefined {
+  const { length } = text
+  if (length < 7 || length > 15) return undefined
+  const address = new Uint8Array(4)
+  let part = 0
+  let digits = 0
+  let value = 0
+  for (let i = 0; i <= length; i++) {
+    const digit = i === length ? dot : text.charCodeAt(i) - zero
+    if (digit === dot) {
+      if (digits === 0 || part === 4) return undefined
+      address[part++] = value
+      digits = 0
+      value = 0
+    } else {
+      if (digit < 0 || digit > 9 || (digits > 0 && value === 0)) return undefined
+      value = value * 10 + digit
+      digits++
+      if (value > 255) return undefined
+    }
+  }
+  return part === 4 ? address : undefined
+}
+
+/** Of ASCII; the dot seen from there. */
+const zero = 0x30
+const dot = -2
+
 /** `10.7.0.1` or RFC 5952's form of an IPv6 address. */
 export function formatAddress(address: IpAddress): string {
+  if (address.length === 4) return `${address[0]}.${address[1]}.${address[2]}.${address[3]}`
   const parsed = ipaddr.fromByteArray(Array.from(address))
   return parsed instanceof ipaddr.IPv6 ? parsed.toRFC5952String() : parsed.toString()
 }

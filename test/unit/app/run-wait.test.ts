@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { waitForTargets } from '../../../src/app/run-wait.js'
 import { TunnelError } from '../../../src/errors.js'
+import type { DialSignal } from '../../../src/proxy/departure.js'
 import type { Dialer, RelaySocket } from '../../../src/proxy/dialer.js'
 
 beforeEach(() => vi.useFakeTimers())
@@ -83,7 +84,7 @@ describe('waiting for targets', () => {
   it.each(['NO_ROUTE', 'UNKNOWN_HOST'] as const)(
     'fails at once with %s, and gives the other targets up',
     async code => {
-      const signals: AbortSignal[] = []
+      const signals: DialSignal[] = []
       const { outcome } = start(
         async (target, signal) => {
           signals.push(signal)

@@ -1,4 +1,5 @@
 import fc from 'fast-check'
+import ipaddr from 'ipaddr.js'
 import { describe, expect, it } from 'vitest'
 import {
   formatAddress,
@@ -29,7 +30,33 @@ describe('addresses in text', () => {
     'fe80::1%eth0',
     'web1',
     '1',
+    '10.7.0.1.',
+    '.10.7.0.1',
+    '10..7.1',
+    '10.7.0.1.2',
+    '10.7.0.00',
+    '10.7.0./',
+    '10.7.0.:',
+    '1.2.3.4444',
   ])('refuses %j', text => expect(parseAddress(text)).toBeUndefined())
+
+  it('IPv4 is what ipaddr.js takes for four decimal parts, whatever the text', () => {
+    const part = fc.oneof(
+      fc.nat(300).map(String),
+      fc.constantFrom('', '0', '00', '01', '255', '256', '+1', ' 1', 'a', '１'),
+    )
+    const parts = fc.array(part, { minLength: 3, maxLength: 5 }).map(each => each.join('.'))
+    fc.assert(
+      fc.property(fc.oneof(parts, fc.ipV4(), fc.string({ maxLength: 16 })), text => {
+        fc.pre(!text.includes(':'))
+        const isAddress = ipaddr.IPv4.isValidFourPartDecimal(text)
+        const expected = isAddress ? Uint8Array.from(ipaddr.IPv4.parse(text).toByteArray()) : undefined
+        expect(parseAddress(text)).toEqual(expected)
+        if (expected !== undefined) expect(formatAddress(expected)).toBe(text)
+      }),
+      { numRuns: 2000 },
+    )
+  })
 
   it('an endpoint of IPv6 stands in brackets', () => {
     expect(formatEndpoint({ address: parseAddress('fd99::1') as Uint8Array, port: 51820 })).toBe('[fd99::1]:51820')
