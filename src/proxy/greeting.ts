@@ -10,7 +10,7 @@ interface GreetingSocket extends Socket {
 }
 
 /** Called with what the client sends. */
-export type Reader = (chunk: Uint8Array, greeting: Greeting) => void
+type Reader = (chunk: Uint8Array, greeting: Greeting) => void
 
 export class Greeting {
   readonly client: Socket
