@@ -1,5 +1,6 @@
 // A gateway without root: what peers ask of routed addresses is dialled from this host's own network, and answered as the target
 // answers. A SYN gets its SYN-ACK once the target's connection stands, a RST where that refuses, silence where it is silent.
+import { setMaxListeners } from 'node:events'
 import type { ForwardedConnection, ForwarderHandlers } from '../../node/forwarder.js'
 import type { ConnectionResult } from '../client.js'
 import { dialFailure, type RelaySocket, type Target } from '../dialer.js'
@@ -25,6 +26,8 @@ const longestDial = 30_000
 export function createGateway(options: GatewayOptions): Gateway {
   const limits = { ...defaultGatewayLimits, ...options.limits }
   const closing = new AbortController()
+  // One listener for each connection.
+  setMaxListeners(0, closing.signal)
   const shares = new Shares(limits.connectionsPerPeer)
   const flows = new GatewayFlows(options, limits.flowsPerPeer)
   const echoes = options.echo && new GatewayEchoes(options.target, options.echo)
