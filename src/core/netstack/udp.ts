@@ -1,7 +1,7 @@
 // UDP (RFC 768): sockets by port and address, and whom a datagram or an ICMP error about one is for.
 import type { PacketMemory } from '../base/packet-memory.js'
 import type { IcmpHeader, QuotedPacket } from '../wire/icmp.js'
-import { type AddressWords, type IpHeader, sameWords, wordsOf } from '../wire/ip.js'
+import { type AddressWords, type IpHeader, protocolUdp, sameWords, wordsOf } from '../wire/ip.js'
 import { createUdpHeader, parseUdp } from '../wire/udp.js'
 import type { StackContext } from './context.js'
 import { FairCount } from './fair-count.js'
@@ -10,8 +10,15 @@ import { StackError, type UdpEvents, type UdpOptions } from './types.js'
 import { UdpOutput } from './udp-output.js'
 import { Socket } from './udp-socket.js'
 
-/** Answers a datagram that nobody wants. Takes the slot, of `memory`. */
-export type RefuseDatagram = (memory: PacketMemory, slot: number, ip: IpHeader, path: number, now: number) => void
+/** Answers a datagram that nobody wants, or that the gate refuses. Takes the slot, of `memory`. */
+export type RefuseDatagram = (
+  memory: PacketMemory,
+  slot: number,
+  ip: IpHeader,
+  path: number,
+  now: number,
+  gated: boolean,
+) => void
 
 export class UdpLayer {
   readonly context: StackContext
@@ -64,10 +71,28 @@ export class UdpLayer {
       memory.free(slot)
       return
     }
+    const { tracked } = this.context
+    if (tracked !== undefined) {
+      const { destination, source } = ip
+      const { destinationPort, sourcePort, payloadLength } = h
+      const told = tracked.receive(
+        protocolUdp,
+        destination,
+        destinationPort,
+        source,
+        sourcePort,
+        path,
+        payloadLength,
+        now,
+      )
+      if (told === 'refused') this.#refuse(memory, slot, ip, path, now, true)
+      else if (told === 'dropped') memory.free(slot)
+      if (told !== 'passes') return
+    }
     const socket = this.#find(ip.destination, h.destinationPort, ip.source, h.sourcePort)
     if (socket === undefined) {
       counters.udpNoSocket++
-      this.#refuse(memory, slot, ip, path, now)
+      this.#refuse(memory, slot, ip, path, now, false)
       return
     }
     counters.udpIn++

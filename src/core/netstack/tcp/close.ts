@@ -33,6 +33,21 @@ export function abort(c: Tcb, code: SocketCode | undefined, now: number): void {
   remove(c, code)
 }
 
+/** The gate does not allow it any more. */
+export function cut(c: Tcb, now: number): void {
+  const { counters } = c.layer.context
+  counters.gatedFlowsCut++
+  giveTicketBack(c, true, now)
+  abort(c, 'EACCES', now)
+}
+
+function giveTicketBack(c: Tcb, isCut: boolean, now: number): void {
+  const { ticket } = c
+  if (ticket === undefined) return
+  c.ticket = undefined
+  c.layer.context.gate?.ended(ticket, c.bytesSent, c.bytesReceived, isCut, now)
+}
+
 /** The owner lets go (RFC 1122, 4.2.2.13; RFC 2525, 2.17). */
 export function letGo(c: Tcb, now: number): void {
   c.released = true
@@ -100,6 +115,7 @@ export function remove(c: Tcb, code: SocketCode | undefined): void {
   c.stateCode = stateClosed
   c.closeCode = code
   layer.flows.delete(c)
+  if (c.ticket !== undefined) giveTicketBack(c, false, context.now)
   context.paths.forget(c.path, c)
   c.retransmitAt = Infinity
   c.sender.reorderAt = Infinity
