@@ -1,7 +1,15 @@
-// Policy and netmap compiled to tables that decide without a search through the rules.
+// Policy and netmap compiled to tables that decide without a search through the rules: an address is a class by its longest
+// prefix, a port is a class by a table, each class is a row of bits, a bit a clause, and what three rows share is allowed.
+import { TunnelError } from '../../errors.js'
 import type { IpAddress } from '../base/address.js'
+import { BitRows, ClauseLists } from './bit-rows.js'
+import { type Clause, clausesOf } from './clauses.js'
+import { buildIdentities, type Identities } from './identities.js'
 import type { Netmap, NetmapNode } from './netmap.js'
-import type { PolicyDocument } from './types.js'
+import { PortClasses, pingClass } from './port-classes.js'
+import { icmp, icmpv6, lastPort } from './ports.js'
+import { SelectorIndex } from './selector-index.js'
+import type { PolicyDocument, PortRange } from './types.js'
 
 /** A rule as messages and the audit log name it. */
 export interface RuleReference {
@@ -19,20 +27,12 @@ export interface CompileLimits {
 
 export const defaultCompileLimits: CompileLimits = { maxTableBytes: 32 * 1024 * 1024 }
 
-/** Throws POLICY_INVALID for a document with errors: what was refused is never enforced in part. */
-export function compilePolicy(
-  _document: PolicyDocument,
-  _netmap: Netmap,
-  _limits: Partial<CompileLimits> = {},
-): CompiledPolicy {
-  throw new Error('not yet')
-}
-
 export interface CompiledPolicy {
   /**
    * The index of the first rule that allows it, or -1. Addresses are 4 or 16 bytes, IPv4-mapped ones are unmapped first;
    * anything else, or two families, is -1. `protocol` is IP's number; `port` is the destination's, 0 where the protocol has
-   * none. ICMP for IPv4 and ICMPv6 for IPv6 are allowed by any rule between the two addresses. Does not allocate.
+   * none. ICMP for IPv4 and ICMPv6 for IPv6 are allowed by any rule between the two addresses. Does not allocate, but for
+   * the rows of addresses and ports that it meets for the first time.
    */
   decide(source: Uint8Array, destination: Uint8Array, protocol: number, port: number): number
   /** Whether any rule between the two addresses exists: then ping is allowed too. */
@@ -43,4 +43,156 @@ export interface CompiledPolicy {
   nodeOf(address: IpAddress): NetmapNode | undefined
   /** {@link nodeOf}, else the node with the longest route that covers the address (the first of several). */
   ownerOf(address: IpAddress): NetmapNode | undefined
+}
+
+/** Throws POLICY_INVALID for a document with errors: what was refused is never enforced in part. */
+export function compilePolicy(
+  document: PolicyDocument,
+  netmap: Netmap,
+  limits: Partial<CompileLimits> = {},
+): CompiledPolicy {
+  const error = document.diagnostics.find(({ severity }) => severity === 'error')
+  if (error !== undefined)
+    throw new TunnelError('POLICY_INVALID', `the policy, line ${error.line}, column ${error.column}: ${error.message}`)
+  const clauses = clausesOf(document, netmap)
+  const index = new SelectorIndex(clauses, document, netmap)
+  const { maxTableBytes } = { ...defaultCompileLimits, ...limits }
+  return new Tables(document, netmap, clauses, index, buildIdentities(netmap, index), maxTableBytes)
+}
+
+class Tables implements CompiledPolicy {
+  readonly #document: PolicyDocument
+  readonly #netmap: Netmap
+  readonly #identities: Identities
+  readonly #portClasses: PortClasses
+  /** Rule of each clause. */
+  readonly #rules: Int32Array
+  /** Bits of the clauses without autogroup:self. */
+  readonly #notSelf: Int32Array
+  readonly #bySource: BitRows
+  readonly #byDestination: BitRows
+  readonly #byPort: BitRows
+
+  constructor(
+    document: PolicyDocument,
+    netmap: Netmap,
+    clauses: readonly Clause[],
+    index: SelectorIndex,
+    identities: Identities,
+    maxTableBytes: number,
+  ) {
+    this.#document = document
+    this.#netmap = netmap
+    this.#identities = identities
+    this.#portClasses = new PortClasses(clauses)
+    this.#rules = Int32Array.from(clauses, ({ rule }) => rule)
+    this.#notSelf = new Int32Array(Math.ceil(clauses.length / 32))
+    for (const [i, { self }] of clauses.entries())
+      if (!self) this.#notSelf[i >> 5] = (this.#notSelf[i >> 5] as number) | (1 << (i & 31))
+    const rowsOf = (classes: readonly (readonly number[])[], lists: readonly number[][]) => {
+      const clauseLists = new ClauseLists(clauses.length)
+      for (const list of lists) clauseLists.add(list)
+      return new BitRows(classes.length, clauses.length, maxTableBytes, (row, words, offset) => {
+        for (const selector of classes[row] as readonly number[]) clauseLists.addTo(selector, words, offset)
+      })
+    }
+    this.#bySource = rowsOf(identities.sourceClasses, index.clauses('src'))
+    this.#byDestination = rowsOf(identities.destinationClasses, index.clauses('dst'))
+    this.#byPort = this.#portRows(clauses, maxTableBytes)
+  }
+
+  /** Clauses with the same ports share a list. */
+  #portRows(clauses: readonly Clause[], maxTableBytes: number): BitRows {
+    const groups = new Map<string, { ports: readonly PortRange[]; clauses: number[] }>()
+    for (const [i, { ports }] of clauses.entries()) {
+      const key = ports.map(({ protocol, first, last }) => `${protocol}:${first}-${last}`).join()
+      const group = groups.get(key)
+      if (group === undefined) groups.set(key, { ports, clauses: [i] })
+      else group.clauses.push(i)
+    }
+    const lists = new ClauseLists(clauses.length)
+    const ports = Array.from(groups.values(), group => {
+      lists.add(group.clauses)
+      return group.ports
+    })
+    return new BitRows(this.#portClasses.count, clauses.length, maxTableBytes, (row, words, offset) => {
+      for (let i = 0; i < ports.length; i++)
+        if (this.#portClasses.includes(ports[i] as readonly PortRange[], row)) lists.addTo(i, words, offset)
+    })
+  }
+
+  decide(source: Uint8Array, destination: Uint8Array, protocol: number, port: number): number {
+    const isV4 = isIpv4(source)
+    if (isV4 !== isIpv4(destination) || !(port >= 0 && port <= lastPort) || !(protocol >= 0 && protocol <= 255))
+      return -1
+    const ping = protocol === (isV4 ? icmp : icmpv6)
+    return this.#first(source, destination, ping ? pingClass : this.#portClasses.of(protocol, port))
+  }
+
+  mayPing(source: Uint8Array, destination: Uint8Array): boolean {
+    return isIpv4(source) === isIpv4(destination) && this.#first(source, destination, pingClass) >= 0
+  }
+
+  ruleAt(index: number): RuleReference {
+    const rule = this.#document.rules[index]
+    if (rule === undefined) throw new RangeError(`the policy has no rule ${index}`)
+    return { line: rule.place.line, column: rule.place.column, text: rule.text }
+  }
+
+  nodeOf(address: IpAddress): NetmapNode | undefined {
+    const entry = this.#entryOf(address)
+    return entry < 0 ? undefined : this.#netmap.nodes[this.#identities.node[entry] as number]
+  }
+
+  ownerOf(address: IpAddress): NetmapNode | undefined {
+    const entry = this.#entryOf(address)
+    return entry < 0 ? undefined : this.#netmap.nodes[this.#identities.owner[entry] as number]
+  }
+
+  /** The rule of the first clause whose bit is set in all three rows. Runs for each new flow. */
+  #first(source: Uint8Array, destination: Uint8Array, portClass: number): number {
+    const from = this.#entryOf(source)
+    const to = this.#entryOf(destination)
+    if (from < 0 || to < 0 || portClass < 0) return -1
+    const { sourceClass, destinationClass, user } = this.#identities
+    const summary = this.#bySource.summaryLength
+    const s = this.#bySource.at(sourceClass[from] as number)
+    const d = this.#byDestination.at(destinationClass[to] as number)
+    const p = this.#byPort.at(portClass)
+    const sources = this.#bySource.words
+    const destinations = this.#byDestination.words
+    const ports = this.#byPort.words
+    const sameUser = (user[from] as number) >= 0 && user[from] === user[to]
+    for (let i = 0; i < summary; i++) {
+      let shared = (sources[s + i] as number) & (destinations[d + i] as number) & (ports[p + i] as number)
+      for (; shared !== 0; shared &= shared - 1) {
+        const word = (i << 5) + lowestBit(shared)
+        const at = summary + word
+        let bits = (sources[s + at] as number) & (destinations[d + at] as number) & (ports[p + at] as number)
+        if (!sameUser) bits &= this.#notSelf[word] as number
+        if (bits !== 0) return this.#rules[(word << 5) + lowestBit(bits)] as number
+      }
+    }
+    return -1
+  }
+
+  /** -1 for what is no address. */
+  #entryOf(address: Uint8Array): number {
+    if (address.length === 4) return this.#identities.table.lookup(address, 0, 4) as number
+    if (address.length !== 16) return -1
+    return (
+      isIpv4(address) ? this.#identities.table.lookup(address, 12, 4) : this.#identities.table.lookup(address, 0, 16)
+    ) as number
+  }
+}
+
+function lowestBit(bits: number): number {
+  return 31 - Math.clz32(bits & -bits)
+}
+
+/** Four bytes, or an IPv4-mapped address (RFC 4291, section 2.5.5.2). */
+function isIpv4(address: Uint8Array): boolean {
+  if (address.length !== 16) return address.length === 4
+  for (let i = 0; i < 10; i++) if (address[i] !== 0) return false
+  return address[10] === 0xff && address[11] === 0xff
 }

@@ -1,5 +1,5 @@
 // Who is who: nodes with their addresses, tags, users and routes; checked against themselves and a policy.
-import type { IpAddress, Prefix } from '../base/address.js'
+import { formatAddress, type IpAddress, type Prefix, unmapAddress } from '../base/address.js'
 import type { PolicyDocument } from './types.js'
 
 export interface NetmapNode {
@@ -37,6 +37,29 @@ export interface NetmapProblem {
 }
 
 /** Duplicate names, addresses claimed twice and, with a policy, tags without an owner there. Empty where all is well. */
-export function checkNetmap(_netmap: Netmap, _document?: PolicyDocument): NetmapProblem[] {
-  throw new Error('not yet')
+export function checkNetmap(netmap: Netmap, document?: PolicyDocument): NetmapProblem[] {
+  const problems: NetmapProblem[] = []
+  const names = new Map<string, number>()
+  const addresses = new Map<string, number>()
+  for (const [node, { name, addresses: own, tags }] of netmap.nodes.entries()) {
+    const add = (code: NetmapProblem['code'], message: string) => problems.push({ code, node, message })
+    // Names are looked up as DNS does: without regard to case.
+    if (names.has(name.toLowerCase())) add('duplicate-name', `two nodes have the name ${name}: rename one of them`)
+    else names.set(name.toLowerCase(), node)
+    for (const address of own) {
+      const text = formatAddress(unmapAddress(address))
+      const other = addresses.get(text)
+      if (other === undefined) addresses.set(text, node)
+      else if (other !== node) {
+        const first = (netmap.nodes[other] as NetmapNode).name
+        add('address-claimed-twice', `${first} and ${name} both have the address ${text}: give it to one of them`)
+      }
+    }
+    for (const tag of tags) {
+      if (!tag.startsWith('tag:')) add('not-a-tag', `${name} has the tag ${tag}: tags start with tag:`)
+      else if (document !== undefined && !document.tagOwners.has(tag))
+        add('tag-without-owner', `${name} has ${tag}, which the policy's tagOwners do not define: add it there`)
+    }
+  }
+  return problems
 }
