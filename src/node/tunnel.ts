@@ -1,9 +1,10 @@
 // The tunnel as a Node program sees it: a host without a kernel, its UDP sockets, names and readiness.
 import { EventEmitter, setMaxListeners } from 'node:events'
-import { formatAddress, parseAddress } from '../core/base/address.js'
+import { type Endpoint, formatAddress, parseAddress } from '../core/base/address.js'
 import { encodeKey } from '../core/base/base64.js'
 import { defaultMemoryBytes } from '../core/base/packet-memory.js'
 import type { Config } from '../core/config/config.js'
+import type { FlowReport } from '../core/host/flow-policy.js'
 import { Host } from '../core/host/host.js'
 import { slotSizeFor } from '../core/host/slot-size.js'
 import type { CongestionControlName } from '../core/netstack/congestion-control.js'
@@ -29,6 +30,11 @@ import { NameService } from './name-service.js'
 import { PeerBook } from './peer-book.js'
 import { type PeerInfo, type PeerSettings, readKeyArgument, readSettings, type TunnelStats } from './peer-info.js'
 import { type PingOptions, type PingResult, ping } from './ping.js'
+import { explainDenied } from './policy/denied.js'
+import { type FlowInfo, flowInfo } from './policy/flow-info.js'
+import { netmapOfPeers } from './policy/netmap-of-peers.js'
+import { type TagConnectOptions, withHost } from './policy/tag-connect.js'
+import type { PolicyOptions, TunnelPolicy } from './policy/tunnel-policy.js'
 import { ReadyGate, type ReadyOptions } from './ready.js'
 import { applyConfig, asEdit } from './reload.js'
 import { watchRoutes } from './route-watch.js'
@@ -44,7 +50,7 @@ const defaultMtu = 1420
 /** How long close() lets what was written before reach its peers, ms. */
 const closeLinger = 2000
 
-export interface TunnelOptions extends TraceOptions {
+export interface TunnelOptions extends TraceOptions, PolicyOptions {
   /** Base64; fills a configuration without PrivateKey. */
   privateKey?: string
   /**
@@ -85,6 +91,8 @@ interface TunnelEvents {
   handshake: [peer: PeerInfo]
   /** A peer that had a session does not answer any more; it is called until 'handshake', or as long as there is traffic. */
   silent: [peer: PeerInfo]
+  /** With a policy: a flow that it let through is over, or it refused one. */
+  flow: [flow: FlowInfo]
   /** Something that its owner should know; the tunnel goes on. */
   warning: [message: string]
   close: []
@@ -119,6 +127,7 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
   readonly #cryptoName: CryptoName
   readonly #claims: KeyClaims
   readonly #closing = new AbortController()
+  readonly #policy: TunnelPolicy | undefined
   #received = 0
   #udpError: NodeJS.ErrnoException | undefined
   #refs = 0
@@ -133,6 +142,7 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
     privateKey: Uint8Array,
     options: TunnelOptions,
     claims: KeyClaims,
+    policy?: TunnelPolicy,
   ): Promise<Tunnel> {
     const mtu = config.interface.mtu ?? defaultMtu
     const { memoryBytes = defaultMemoryBytes } = options
@@ -158,6 +168,7 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
       ...(options.deviceLimits && { deviceLimits: options.deviceLimits }),
       ...(options.stackLimits && { stackLimits: options.stackLimits }),
       ...(tracing && { trace: tracing.trace }),
+      ...(policy?.initial && { policy: policy.initial }),
       sink: {
         sendDatagram: (slot, length, endpoint) => {
           if (udp === undefined) host.memory.free(slot)
@@ -165,6 +176,9 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
         },
         report: event => {
           if (tunnel !== undefined) tunnel.#handleEvent(event)
+        },
+        reportFlow: flow => {
+          if (tunnel !== undefined) tunnel.#tellFlow(flow)
         },
         reportMtu: (peer, mtu) => {
           if (tunnel !== undefined) tunnel.#warnOfMtu(peer, mtu)
@@ -194,7 +208,7 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
     })
     tracing?.setPort(udp.port)
     try {
-      tunnel = new Tunnel(config, host, udp, now, crypto.name as CryptoName, options, claims, privateKey)
+      tunnel = new Tunnel(config, host, udp, now, crypto.name as CryptoName, options, claims, privateKey, policy)
     } catch (error) {
       host.close(now())
       await Promise.all([udp.close(), tracing?.close()])
@@ -214,10 +228,12 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
     options: TunnelOptions,
     claims: KeyClaims,
     privateKey: Uint8Array,
+    policy: TunnelPolicy | undefined,
   ) {
     super()
     setMaxListeners(0, this.#closing.signal)
     this.#claims = claims
+    this.#policy = policy
     this.#config = config
     this.#host = host
     this.#udp = udp
@@ -235,7 +251,7 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
       changed: () => this.#loop.changed(),
       lookup: name => this.#names.lookup(name),
       resolve: (name, options, listener) => this.#names.resolve(name, options, listener),
-      explain: (code, target) => this.#gate.explain(code, target),
+      explain: (code, target) => this.#explain(code, target),
       addRef: () => this.#countRef(1),
       release: () => this.#countRef(-1),
     }
@@ -248,6 +264,9 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
           ...(record.name !== undefined && { name: record.name }),
           addresses: this.#book.addressesOf(record),
         })),
+      netmap: () =>
+        this.#policy?.netmap ?? netmapOfPeers(this.config.interface, host.device.publicKey, this.#netmapPeers()),
+      heardAt: ({ key }) => (key && host.device.peer(key)?.lastReceivedAt) ?? Number.NEGATIVE_INFINITY,
     })
     this.lookup = createLookup(this.#port)
     this.#book = new PeerBook({
@@ -267,7 +286,10 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
       privateKey,
       now,
       changed: () => this.#loop.changed(),
-      renamed: () => this.#names.renamed(),
+      renamed: () => {
+        this.#names.renamed()
+        this.#policy?.peersChanged()
+      },
       setNames: settings => this.#names.setSettings(settings),
       moved: () => this.#tracing?.setPort(udp.port),
       warn: message => this.warn(message),
@@ -289,7 +311,42 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
       const label = peer.name ?? `${encodeKey(peer.publicKey).slice(0, 8)}…`
       this.warn(`peer ${label} has this tunnel's own key and is ignored`)
     }
+    policy?.attach({
+      host,
+      now,
+      own: () => this.config.interface,
+      ownKey: () => host.device.publicKey,
+      peers: () => this.#netmapPeers(),
+      netmapChanged: netmap => {
+        this.#book.adopt(netmap)
+        this.#names.renamed()
+      },
+      changed: () => this.#loop.changed(),
+      warn: message => this.warn(message),
+    })
     this.#loop.changed()
+  }
+
+  #netmapPeers() {
+    return this.#book.all().map(record => ({
+      publicKey: record.peer.publicKey,
+      name: record.name,
+      tags: record.tags,
+      addresses: this.#book.addressesOf(record),
+      allowedIps: record.peer.allowedIps,
+    }))
+  }
+
+  #explain(code: string, target: Endpoint): TunnelError | undefined {
+    if (code !== 'EACCES') return this.#gate.explain(code, target)
+    return this.#policy?.explain(code, target) ?? explainDenied(target, undefined, '')
+  }
+
+  /** Apart from the stack's turn: what a listener throws must not unwind it. */
+  #tellFlow(flow: FlowReport): void {
+    if (this.listenerCount('flow') === 0) return
+    const told = flowInfo(flow, this.#policy?.file ?? '')
+    process.nextTick(() => this.emit('flow', told))
   }
 
   #afterTurn(): void {
@@ -415,9 +472,12 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
 
   /** @internal See {@link applyConfig}. Returns the keys of `[Interface]` that another tunnel is needed for. */
   async reload(config: Config): Promise<readonly string[]> {
-    const reloaded = await applyConfig(this.live, this.#config, config)
-    this.#config = reloaded.config
-    return reloaded.left
+    const change = async () => {
+      const reloaded = await applyConfig(this.live, this.#config, config)
+      this.#config = reloaded.config
+      return reloaded.left
+    }
+    return this.#policy === undefined ? change() : this.#policy.reload(config, change)
   }
 
   /**
@@ -468,10 +528,15 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
 
   /** A TCP connection through the tunnel: net.Socket's face over the tunnel's own TCP. */
   connect(options: TunnelConnectOptions & TunnelSocketOptions): TunnelSocket
+  /** To any node with the tag: those that were heard lately come first, and if one does not answer, the next is tried. */
+  connect(options: TagConnectOptions & TunnelSocketOptions): TunnelSocket
   connect(port: number, host: string): TunnelSocket
-  connect(first: (TunnelConnectOptions & TunnelSocketOptions) | number, host?: string): TunnelSocket {
+  connect(
+    first: ((TunnelConnectOptions | TagConnectOptions) & TunnelSocketOptions) | number,
+    host?: string,
+  ): TunnelSocket {
     this.#mustBeOpen()
-    const options = typeof first === 'number' ? { port: first, host: host as string } : first
+    const options = typeof first === 'number' ? { port: first, host: host as string } : withHost(first)
     return new TunnelSocket(this.#port, options).connect(options)
   }
 
@@ -542,8 +607,21 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
       dns: { ...this.#names.counters },
       sockets: stack.stats(),
       memory: { slots: memory.capacity, inUse: memory.inUse },
+      ...(this.#host.gate && { policy: { ...this.#host.gate.counters } }),
       peers: this.peers(),
     }
+  }
+
+  /** @internal What others may know of the policy and the netmap. */
+  get policyStatus(): Record<string, unknown> {
+    const policy = this.#policy?.status
+    const nodes = this.#policy?.netmap?.nodes.map(({ name, tags, addresses, key }) => ({
+      name,
+      tags,
+      addresses: addresses.map(formatAddress),
+      ...(key && { publicKey: encodeKey(key) }),
+    }))
+    return { ...(policy && { policy }), ...(nodes && { nodes }) }
   }
 
   /**
@@ -564,6 +642,7 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
       clearTimeout(timer)
     }
     this.#names.close(closedError())
+    this.#policy?.close()
     this.#book.close()
     this.#routes.stop()
     this.live.forgetKey()

@@ -86,6 +86,7 @@ const failures: Readonly<Record<string, DialFailure>> = {
   DNS_UNAVAILABLE: 'unresolved',
   HANDSHAKE_TIMEOUT: 'no-handshake',
   ENDPOINT_UNRESOLVED: 'no-handshake',
+  POLICY_DENIED: 'denied',
   // Node's codes.
   EACCES: 'denied',
   EPERM: 'denied',
