@@ -58,9 +58,12 @@ export function createFlowCounters() {
     reportedOut: 0,
     deniedIn: 0,
     deniedOut: 0,
+    /** For its source: by its key it may not speak for that address. */
     deniedSource: 0,
-    deniedExpired: 0,
-    cut: 0,
+    deniedExpiredIn: 0,
+    deniedExpiredOut: 0,
+    cutIn: 0,
+    cutOut: 0,
     /** Refusals that were too many to be told one by one. */
     untold: 0,
   }

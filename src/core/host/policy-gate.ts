@@ -132,7 +132,7 @@ export class PolicyGate implements FlowGate {
       return ticket
     }
     if (refusal === 'source') counters.deniedSource++
-    else if (refusal === 'expired') counters.deniedExpired++
+    else if (refusal === 'expired') counters[outbound ? 'deniedExpiredOut' : 'deniedExpiredIn']++
     else counters[outbound ? 'deniedOut' : 'deniedIn']++
     this.#deny(ticket, now)
     return undefined
@@ -216,7 +216,7 @@ export class PolicyGate implements FlowGate {
   ended(ticket: FlowTicket, sent: number, received: number, cut: boolean, now: number): void {
     const flow = ticket as Ticket
     if (cut) {
-      this.counters.cut++
+      this.counters[flow.outbound ? 'cutOut' : 'cutIn']++
       flow.refusal = flow.cutFor
     }
     const decision = cut ? 'cut' : flow.refusal === undefined ? 'allowed' : 'reported'

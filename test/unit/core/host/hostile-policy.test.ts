@@ -288,7 +288,7 @@ describe('a flow that stands', () => {
     connect()
     s.setPolicy(policyOf(text, [nodes[0]!, { ...nodes[1]!, tags: ['tag:db'] }, nodes[2]!]))
     expect(answers()).toEqual(['rst'])
-    expect([s.stack.stats().connections, s.stack.counters.gatedFlowsCut, s.gate.counters.cut]).toEqual([0, 1, 1])
+    expect([s.stack.stats().connections, s.stack.counters.gatedFlowsCut, s.gate.counters.cutIn]).toEqual([0, 1, 1])
     expect(s.flows).toMatchObject([{ decision: 'cut', refusal: 'no-rule', rule: { line: 5 } }])
   })
 
@@ -420,7 +420,7 @@ describe('a forwarder', () => {
     s.put(ci, udpPacket(ip('10.7.0.2'), 1, ip('192.0.2.7'), 53, new Uint8Array(4)))
     s.setPolicy(policyOf(text, [nodes[0]!, { ...nodes[1]!, tags: [] }]))
     expect(ended.sort()).toEqual(['tcp', 'udp'])
-    expect(s.gate.counters.cut).toBe(1)
+    expect(s.gate.counters.cutIn).toBe(1)
   })
 })
 
