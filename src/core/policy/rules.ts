@@ -48,8 +48,11 @@ export function readGrants(section: HuJson, context: RuleContext): PolicyRule[] 
     const destinations = (stringsOf(fields, 'dst', object.place, reading) ?? []).flatMap(
       each => readSelector(each, 'dst', context.names, reading) ?? [],
     )
-    // With `app` alone there is nothing that could be allowed; its selectors were checked all the same.
-    if (ports === undefined) return []
+    // With `app` alone there is nothing that could be allowed; its selectors are checked all the same.
+    if (ports === undefined) {
+      checkSelf('grants', sources, destinations, reading)
+      return []
+    }
     return [finish('grants', object, fields, sources, [{ destinations, ports }], context)]
   })
 }
@@ -183,7 +186,7 @@ function finish(
 ): PolicyRule {
   const { reading } = context
   const destinations = targets.flatMap(target => target.destinations)
-  checkSelf(sources, destinations, reading)
+  checkSelf(section, sources, destinations, reading)
   const reasons = [readPosture(fields.get('srcPosture'), context), readVia(fields.get('via'), context)]
   for (const { value, text, place } of [...sources, ...destinations]) {
     const reason = notEvaluated(value)
@@ -209,13 +212,18 @@ function finish(
   }
 }
 
-/** autogroup:self has a meaning for users only. */
-function checkSelf(sources: readonly Selector[], destinations: readonly Selector[], reading: Reading): void {
-  const self = destinations.find(({ value }) => value.kind === 'self')
-  if (self === undefined) return
+/** autogroup:self has a meaning for users only; `*` beside it is a spelling of acls. */
+function checkSelf(
+  section: 'acls' | 'grants',
+  sources: readonly Selector[],
+  destinations: readonly Selector[],
+  reading: Reading,
+): void {
+  if (!destinations.some(({ value }) => value.kind === 'self')) return
+  const refused = ['tag', 'tagged', 'ranges', 'danger-all', 'shared', ...(section === 'grants' ? ['any'] : [])]
   for (const { value, text, place } of sources) {
-    if (!['tag', 'tagged', 'ranges', 'danger-all', 'shared'].includes(value.kind)) continue
-    const message = `${quoted(text)} has no nodes of its own that autogroup:self could mean: use users, groups or autogroup:member`
+    if (!refused.includes(value.kind)) continue
+    const message = `${quoted(text)} has no user that autogroup:self could mean: use users, groups or autogroup:member`
     reading.diagnostics.error(place, 'self-needs-users', message)
   }
 }
