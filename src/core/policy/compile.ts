@@ -6,10 +6,10 @@ import { BitRows, ClauseLists } from './bit-rows.js'
 import { type Clause, clausesOf } from './clauses.js'
 import { buildIdentities, type Identities } from './identities.js'
 import type { Netmap, NetmapNode } from './netmap.js'
-import { PortClasses, pingClass } from './port-classes.js'
+import { PortClasses } from './port-classes.js'
 import { icmp, icmpv6, lastPort } from './ports.js'
 import { SelectorIndex } from './selector-index.js'
-import type { PolicyDocument, PortRange } from './types.js'
+import type { PolicyDocument } from './types.js'
 
 /** A rule as messages and the audit log name it. */
 export interface RuleReference {
@@ -60,6 +60,10 @@ export function compilePolicy(
   return new Tables(document, netmap, clauses, index, buildIdentities(netmap, index), maxTableBytes)
 }
 
+/** In place of a protocol: that of ping, which any clause allows. */
+const anyProtocol = -1
+const mostChecks = 64
+
 class Tables implements CompiledPolicy {
   readonly #document: PolicyDocument
   readonly #netmap: Netmap
@@ -98,39 +102,21 @@ class Tables implements CompiledPolicy {
     }
     this.#bySource = rowsOf(identities.sourceClasses, index.clauses('src'))
     this.#byDestination = rowsOf(identities.destinationClasses, index.clauses('dst'))
-    this.#byPort = this.#portRows(clauses, maxTableBytes)
-  }
-
-  /** Clauses with the same ports share a list. */
-  #portRows(clauses: readonly Clause[], maxTableBytes: number): BitRows {
-    const groups = new Map<string, { ports: readonly PortRange[]; clauses: number[] }>()
-    for (const [i, { ports }] of clauses.entries()) {
-      const key = ports.map(({ protocol, first, last }) => `${protocol}:${first}-${last}`).join()
-      const group = groups.get(key)
-      if (group === undefined) groups.set(key, { ports, clauses: [i] })
-      else group.clauses.push(i)
-    }
-    const lists = new ClauseLists(clauses.length)
-    const ports = Array.from(groups.values(), group => {
-      lists.add(group.clauses)
-      return group.ports
-    })
-    return new BitRows(this.#portClasses.count, clauses.length, maxTableBytes, (row, words, offset) => {
-      for (let i = 0; i < ports.length; i++)
-        if (this.#portClasses.includes(ports[i] as readonly PortRange[], row)) lists.addTo(i, words, offset)
-    })
+    this.#byPort = new BitRows(this.#portClasses.count, clauses.length, maxTableBytes, (row, words, offset) =>
+      this.#portClasses.fill(row, words, offset),
+    )
   }
 
   decide(source: Uint8Array, destination: Uint8Array, protocol: number, port: number): number {
     const isV4 = isIpv4(source)
     if (isV4 !== isIpv4(destination) || !(port >= 0 && port <= lastPort) || !(protocol >= 0 && protocol <= 255))
       return -1
-    const ping = protocol === (isV4 ? icmp : icmpv6)
-    return this.#first(source, destination, ping ? pingClass : this.#portClasses.of(protocol, port))
+    if (protocol === (isV4 ? icmp : icmpv6)) return this.#first(source, destination, anyProtocol, 0)
+    return this.#first(source, destination, protocol, port)
   }
 
   mayPing(source: Uint8Array, destination: Uint8Array): boolean {
-    return isIpv4(source) === isIpv4(destination) && this.#first(source, destination, pingClass) >= 0
+    return isIpv4(source) === isIpv4(destination) && this.#first(source, destination, anyProtocol, 0) >= 0
   }
 
   ruleAt(index: number): RuleReference {
@@ -149,21 +135,51 @@ class Tables implements CompiledPolicy {
     return entry < 0 ? undefined : this.#netmap.nodes[this.#identities.owner[entry] as number]
   }
 
-  /** The rule of the first clause whose bit is set in all three rows. Runs for each new flow. */
-  #first(source: Uint8Array, destination: Uint8Array, portClass: number): number {
+  /**
+   * The rule of the first clause whose bit is set in the rows of source and destination, and whose ports allow it. Runs for
+   * each new flow. Mostly few clauses are left, so their ports are checked one by one; past {@link mostChecks} ranges the row
+   * of the port's class, which may have to be made first, takes part from there on.
+   */
+  #first(source: Uint8Array, destination: Uint8Array, protocol: number, port: number): number {
     const from = this.#entryOf(source)
     const to = this.#entryOf(destination)
-    if (from < 0 || to < 0 || portClass < 0) return -1
+    if (from < 0 || to < 0) return -1
     const { sourceClass, destinationClass, user } = this.#identities
     const summary = this.#bySource.summaryLength
     const s = this.#bySource.at(sourceClass[from] as number)
     const d = this.#byDestination.at(destinationClass[to] as number)
+    const sources = this.#bySource.words
+    const destinations = this.#byDestination.words
+    const sameUser = (user[from] as number) >= 0 && user[from] === user[to]
+    const portClasses = this.#portClasses
+    let checks = mostChecks
+    for (let i = 0; i < summary; i++) {
+      let shared = (sources[s + i] as number) & (destinations[d + i] as number)
+      for (; shared !== 0; shared &= shared - 1) {
+        const word = (i << 5) + lowestBit(shared)
+        let bits = (sources[s + summary + word] as number) & (destinations[d + summary + word] as number)
+        if (!sameUser) bits &= this.#notSelf[word] as number
+        for (; bits !== 0; bits &= bits - 1) {
+          const clause = (word << 5) + lowestBit(bits)
+          if (protocol === anyProtocol || portClasses.allows(clause, protocol, port))
+            return this.#rules[clause] as number
+          checks -= portClasses.rangesOf(clause)
+          if (checks < 0) return this.#firstByRows(s, d, sameUser, portClasses.of(protocol, port), i)
+        }
+      }
+    }
+    return -1
+  }
+
+  /** The same with three rows, from a word of the summary on. */
+  #firstByRows(s: number, d: number, sameUser: boolean, portClass: number, from: number): number {
+    if (portClass < 0) return -1
     const p = this.#byPort.at(portClass)
+    const summary = this.#bySource.summaryLength
     const sources = this.#bySource.words
     const destinations = this.#byDestination.words
     const ports = this.#byPort.words
-    const sameUser = (user[from] as number) >= 0 && user[from] === user[to]
-    for (let i = 0; i < summary; i++) {
+    for (let i = from; i < summary; i++) {
       let shared = (sources[s + i] as number) & (destinations[d + i] as number) & (ports[p + i] as number)
       for (; shared !== 0; shared &= shared - 1) {
         const word = (i << 5) + lowestBit(shared)
