@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import type { Diagnostic } from '../../core/policy/diagnostics.js'
+import type { Netmap } from '../../core/policy/netmap.js'
 import { type NetmapFile, parseNetmap } from '../../core/policy/netmap-file.js'
 import { hasErrors, parsePolicy } from '../../core/policy/policy.js'
 import type { PolicyDocument } from '../../core/policy/types.js'
@@ -46,6 +47,12 @@ export async function readNetmap(source: PolicySource): Promise<ReadNetmap> {
   return { name, ...file }
 }
 
+/** Without who is expired. */
+export function liveOf(netmap: Netmap): Netmap {
+  const wall = Date.now()
+  return { ...netmap, nodes: netmap.nodes.filter(({ expiry = Number.POSITIVE_INFINITY }) => expiry > wall) }
+}
+
 /** The error that names the first of these problems. */
 export function refused(code: TunnelErrorCode, name: string, diagnostics: readonly Diagnostic[]): TunnelError {
   const errors = diagnostics.filter(({ severity }) => severity === 'error')
@@ -61,7 +68,11 @@ export function warningsOf(name: string, diagnostics: readonly Diagnostic[]): st
     .map(({ line, column, message }) => `${name}:${line}:${column}: ${message}`)
 }
 
-async function readText(source: PolicySource, what: 'policy' | 'netmap'): Promise<{ name: string; text: string }> {
+/** Rejects with POLICY_UNREADABLE or USAGE. */
+export async function readText(
+  source: PolicySource,
+  what: 'policy' | 'netmap',
+): Promise<{ name: string; text: string }> {
   if (typeof source === 'object' && !(source instanceof URL)) {
     if (typeof source?.text === 'string') return { name: source.name ?? what, text: source.text }
     throw new TunnelError('USAGE', `${what}: a path, a file: URL or { text } was expected`)

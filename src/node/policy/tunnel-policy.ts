@@ -11,6 +11,7 @@ import { TunnelError } from '../../errors.js'
 import { explainDenied } from './denied.js'
 import { type NetmapPeer, netmapOfPeers } from './netmap-of-peers.js'
 import {
+  liveOf,
   type PolicySource,
   type ReadNetmap,
   type ReadPolicy,
@@ -268,12 +269,6 @@ export class TunnelPolicy {
       warn(`${netmap.name} has no node with the key of ${names.join(', ')}${more}: nothing is let in from there`)
     }
   }
-}
-
-/** Without who is expired. */
-function liveOf(netmap: Netmap): Netmap {
-  const wall = Date.now()
-  return { ...netmap, nodes: netmap.nodes.filter(({ expiry = Number.POSITIVE_INFINITY }) => expiry > wall) }
 }
 
 /** Of a test that wants to see the other end refuse. */
