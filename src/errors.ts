@@ -104,11 +104,15 @@ export const errorCodes = {
     remedy: 'End that process, which the message names.',
   },
   LOG_FAILED: {
-    means: 'The file or the service of --connection-log cannot be written.',
-    remedy: 'Check its directory, or that the syslog daemon runs.',
+    means: 'The file or the service of --connection-log cannot be written, or not be read by `tunless policy suggest`.',
+    remedy: 'Check its path and directory, or that the syslog daemon runs.',
   },
   READY_FILE_FAILED: {
     means: 'The file of --ready-file or --pid-file cannot be written.',
+    remedy: 'Check its directory.',
+  },
+  REPORT_FAILED: {
+    means: 'The file of `tunless policy test --format FORMAT=FILE` cannot be written.',
     remedy: 'Check its directory.',
   },
   POLICY_UNREADABLE: {
