@@ -137,7 +137,8 @@ export function splitPorts(text: string): { host: string; ports: string } | stri
   const ports = text.slice(colon + 1)
   if (colon < 0 || /^(tag|group|autogroup|ipset|svc|user|host)$/.test(host))
     return `has no ports: write "${text}:*", or "${text}:22" for one`
-  if (parseAddress(text) !== undefined || (host.includes(':') && parseAddress(host) !== undefined)) {
+  // The pattern first: most destinations are not made of such letters, and reading an address takes long.
+  if (/^[0-9a-f.]*:[0-9a-f:.]+$/i.test(text) && (parseAddress(text) ?? parseAddress(host))?.length === 16) {
     const whole = parseAddress(host) === undefined
     return `is ambiguous: an IPv6 address stands in brackets, write "[${whole ? text : host}]:${whole ? '*' : ports}"`
   }
