@@ -8,7 +8,10 @@ import { addPolicyTest } from './policy-test.js'
 
 /** `tunless policy`: works on policy files; none of it opens a tunnel. */
 export function addPolicy(program: Command, finish: Finish): void {
-  const policy = program.command('policy').description('check, test, explain and compare policy files')
+  const policy = program
+    .command('policy')
+    .description('check, test, explain and compare policy files')
+    .helpCommand(false)
   for (const add of [addPolicyCheck, addPolicyTest, addPolicyExplain, addPolicyDiff, addPolicySuggest])
     add(policy, finish)
 }

@@ -30,6 +30,16 @@ describe('the completions of bash', () => {
     expect(offered('-h', 'up', '--log', 'j')).toEqual(['json'])
   })
 
+  it('offer the sub-commands of a group, and what those take', () => {
+    expect(offered('policy', '')).toEqual(['check', 'test', 'explain', 'diff', 'suggest'])
+    expect(offered('policy', 'test', '--allow')).toEqual(['--allow-undecided'])
+    expect(offered('policy', 'test', '--format', 'ju')).toEqual(['junit'])
+    expect(offered('policy', 'check', 'package')).toContain('package.json')
+    expect(offered('policy', 'diff', '--netmap', 'package')).toContain('package.json')
+    expect(offered('check', '--no-n')).toEqual(['--no-network'])
+    expect(offered('policy', 'check', '--no-n')).toEqual([])
+  })
+
   it('offer files where one is wanted, and programs to run', () => {
     expect(offered('up', '-c', 'package')).toContain('package.json')
     expect(offered('up', '-D', '')).toEqual([])
@@ -37,14 +47,31 @@ describe('the completions of bash', () => {
   })
 })
 
+describe.runIf(has('fish'))('the completions of fish', () => {
+  /** What fish would offer for this line. */
+  function suggested(line: string): string[] {
+    const script = `complete -e -c tunless\n${scripts.fish}\ncomplete -C ${JSON.stringify(line)}`
+    const printed = execFileSync('fish', ['--no-config', '-c', script], { encoding: 'utf8' })
+    return printed.split('\n').flatMap(row => row.split('\t')[0] || [])
+  }
+
+  it('tell a group’s sub-command from the command of the same name', () => {
+    expect(suggested('tunless policy ')).toEqual(['check', 'diff', 'explain', 'suggest', 'test'])
+    expect(suggested('tunless policy check --no')).toEqual([])
+    expect(suggested('tunless check --no-n')).toEqual(['--no-network'])
+    expect(suggested('tunless policy explain --pro')).toEqual(['--proto'])
+  })
+})
+
 describe.each(['bash', 'zsh', 'fish'] as const)('the script for %s', shell => {
   it.runIf(has(shell))('is one that it takes', () => {
-    const checked = spawnSync(shell, ['-n'], { input: scripts[shell], encoding: 'utf8' })
+    // By a pipe: fish does not read the socket that Node gives.
+    const checked = spawnSync('sh', ['-c', `cat | ${shell} -n`], { input: scripts[shell], encoding: 'utf8' })
     expect([checked.status, checked.stderr]).toEqual([0, ''])
   })
 
   it('has every command with all of its options', () => {
-    for (const { name, options } of commands) {
+    for (const { name, options } of commands.flatMap(command => [command, ...command.commands])) {
       expect(scripts[shell]).toContain(name)
       for (const option of options.flatMap(each => each.names)) {
         const written =
