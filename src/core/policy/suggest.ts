@@ -17,7 +17,7 @@ export class Suggester {
   }
 }
 
-/** The nearest candidate that differs in less than a third of its letters, ties to the first. */
+/** The nearest candidate that differs in at most a third of its letters or is cut short, ties to the first. */
 export function nearestOf(name: string, candidates: Iterable<string>): string | undefined {
   const wanted = name.toLowerCase()
   let best: string | undefined
@@ -25,8 +25,10 @@ export function nearestOf(name: string, candidates: Iterable<string>): string | 
   let compared = 0
   for (const candidate of candidates) {
     if (++compared > mostCompared) break
-    if (Math.abs(candidate.length - wanted.length) >= bestDistance) continue
-    const distance = editDistance(wanted, candidate.toLowerCase())
+    const known = candidate.toLowerCase()
+    const cutShort = Math.min(known.length, wanted.length) > 2 && (known.startsWith(wanted) || wanted.startsWith(known))
+    if (!cutShort && Math.abs(known.length - wanted.length) >= bestDistance) continue
+    const distance = cutShort ? Math.min(2, Math.abs(known.length - wanted.length)) : editDistance(wanted, known)
     if (distance < bestDistance) [best, bestDistance] = [candidate, distance]
   }
   return best
