@@ -185,7 +185,8 @@ export class Reach {
       case 'tagged':
         return end.tags.length > 0 ? yes : unknown
       case 'internet':
-        if (end.address === undefined) return end.complete ? no : byAddress
+        // A node's own address is never reached by way of an exit node.
+        if (end.address === undefined) return no
         if (end.user !== undefined || end.tags.length > 0 || !end.throughExit) return no
         return inRanges(internetRanges(), end.address.family, end.address.value) ? yes : no
       case 'shared':
