@@ -117,17 +117,6 @@ export function coversRanges(outer: readonly AddressRange[], inner: readonly Add
   return subtract(inner, outer).length === 0
 }
 
-export function overlapsRanges(a: readonly AddressRange[], b: readonly AddressRange[]): boolean {
-  let [i, j] = [0, 0]
-  while (i < a.length && j < b.length) {
-    const [left, right] = [a[i] as AddressRange, b[j] as AddressRange]
-    if (before(left, right)) i++
-    else if (before(right, left)) j++
-    else return true
-  }
-  return false
-}
-
 /** The fewest prefixes that make up a range. */
 export function prefixesOf(range: AddressRange): Prefix[] {
   const bits = bitsOf(range.family)
