@@ -3,7 +3,7 @@
 # deploy job. Needs root. Does nothing where all is there.
 set -eu
 packages=(wireguard-go wireguard-tools iproute2 util-linux procps openssh-client openssh-server openssh-sftp-server
-  rsync git curl netcat-openbsd iperf3 tshark busybox-static)
+  rsync git curl netcat-openbsd iperf3 tshark busybox-static libxml2-utils)
 
 missing=()
 for package in "${packages[@]}"; do

@@ -31,7 +31,7 @@ function sumOf(gains: readonly PolicyChange[], losses: readonly PolicyChange[], 
   if (both === 0)
     return notes.length === 0 ? 'Nobody gains or loses access.' : 'Nobody is known to gain or lose access.'
   const parts = [gains.length > 0 && `${gains.length} gained`, losses.length > 0 && `${losses.length} lost`]
-  return `Access ${parts.filter(part => part !== false).join(', ')}.`
+  return `Access: ${parts.filter(part => part !== false).join(', ')}.`
 }
 
 function tableOf(title: string, verb: string, changes: readonly PolicyChange[]): string[] {

@@ -46,7 +46,9 @@ export function suggestRules(
   // Each step keeps the same pairs with the same ports: a rule is every source to every destination on every port.
   const bySource = joined(pairs.values(), ({ src, ip }) => JSON.stringify([src, ip]))
   const byDestination = joined(bySource.values(), ({ dst, ip }) => JSON.stringify([dst, ip]))
-  return [...byDestination.values()].sort((a, b) => b.count - a.count || compare(a.src.join(), b.src.join()))
+  return [...byDestination.values()].sort(
+    (a, b) => b.count - a.count || compare(`${a.src} ${a.dst}`, `${b.src} ${b.dst}`),
+  )
 }
 
 /** The tag of the fewest nodes in the log, the user, a host's name, or else the address alone. */
