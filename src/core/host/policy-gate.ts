@@ -33,6 +33,8 @@ class Ticket implements FlowTicket {
   readonly remote: AddressWords
   readonly remotePort: number
   readonly began: number
+  /** The source came through routes: it is not the node that has this address as its own. */
+  routed = false
   rule: RuleReference | undefined
   refusal: Refusal | undefined
   /** Why it may not go on, if it may not. */
@@ -147,6 +149,7 @@ export class PolicyGate implements FlowGate {
     const ours = addressOf(local)
     const theirs = addressOf(remote)
     const standing = outbound ? 'own' : this.#standing(theirs, path)
+    ticket.routed = standing === 'routed'
     if (standing === 'none') ticket.refusal = 'source'
     else if (this.#isExpired(ours) || this.#isExpired(theirs)) ticket.refusal = 'expired'
     else {
@@ -159,10 +162,7 @@ export class PolicyGate implements FlowGate {
   }
 
   #decide(source: IpAddress, destination: IpAddress, protocol: number, port: number, standing: Standing): number {
-    const { compiled } = this.#policy
-    // The policy would take it for the node itself.
-    if (standing === 'routed' && compiled.nodeOf(source) !== undefined) return -1
-    return compiled.decide(source, destination, protocol, port)
+    return this.#policy.compiled.decide(source, destination, protocol, port, standing === 'routed')
   }
 
   isFrom(remote: AddressWords, path: number): boolean {
@@ -196,9 +196,7 @@ export class PolicyGate implements FlowGate {
     const theirs = addressOf(remote)
     const standing = this.#standing(theirs, path)
     if (standing === 'none' || this.#isExpired(ours) || this.#isExpired(theirs)) return false
-    if (compiled.mayPing(ours, theirs)) return true
-    if (standing === 'routed' && compiled.nodeOf(theirs) !== undefined) return false
-    return compiled.mayPing(theirs, ours)
+    return compiled.mayPing(ours, theirs) || compiled.mayPing(theirs, ours, standing === 'routed')
   }
 
   mayGoOn(ticket: FlowTicket, path: number): boolean {
@@ -246,7 +244,7 @@ export class PolicyGate implements FlowGate {
       sourcePort: portOf(protocol, from),
       destination,
       destinationPort: portOf(protocol, to),
-      sourceNode: refusal === 'source' ? undefined : compiled.nodeOf(source),
+      sourceNode: refusal === 'source' || ticket.routed ? undefined : compiled.nodeOf(source),
       destinationNode: compiled.nodeOf(destination),
       rule,
       refusal,

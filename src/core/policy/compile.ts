@@ -31,12 +31,13 @@ export interface CompiledPolicy {
   /**
    * The index of the first rule that allows it, or -1. Addresses are 4 or 16 bytes, IPv4-mapped ones are unmapped first;
    * anything else, or two families, is -1. `protocol` is IP's number; `port` is the destination's, 0 where the protocol has
-   * none. ICMP for IPv4 and ICMPv6 for IPv6 are allowed by any rule between the two addresses. Does not allocate, but for
-   * the rows of addresses and ports that it meets for the first time.
+   * none. ICMP for IPv4 and ICMPv6 for IPv6 are allowed by any rule between the two addresses. With `routed` the source came
+   * through another node's routes: it carries neither tags nor user, even where it is a node's own address. Does not
+   * allocate, but for the rows of addresses and ports that it meets for the first time.
    */
-  decide(source: Uint8Array, destination: Uint8Array, protocol: number, port: number): number
+  decide(source: Uint8Array, destination: Uint8Array, protocol: number, port: number, routed?: boolean): number
   /** Whether any rule between the two addresses exists: then ping is allowed too. */
-  mayPing(source: Uint8Array, destination: Uint8Array): boolean
+  mayPing(source: Uint8Array, destination: Uint8Array, routed?: boolean): boolean
   /** The rule of an index that {@link decide} gave. */
   ruleAt(index: number): RuleReference
   /** The node that has this address as its own. */
@@ -107,16 +108,16 @@ class Tables implements CompiledPolicy {
     )
   }
 
-  decide(source: Uint8Array, destination: Uint8Array, protocol: number, port: number): number {
+  decide(source: Uint8Array, destination: Uint8Array, protocol: number, port: number, routed = false): number {
     const isV4 = isIpv4(source)
     if (isV4 !== isIpv4(destination) || !(port >= 0 && port <= lastPort) || !(protocol >= 0 && protocol <= 255))
       return -1
-    if (protocol === (isV4 ? icmp : icmpv6)) return this.#first(source, destination, anyProtocol, 0)
-    return this.#first(source, destination, protocol, port)
+    if (protocol === (isV4 ? icmp : icmpv6)) return this.#first(source, destination, anyProtocol, 0, routed)
+    return this.#first(source, destination, protocol, port, routed)
   }
 
-  mayPing(source: Uint8Array, destination: Uint8Array): boolean {
-    return isIpv4(source) === isIpv4(destination) && this.#first(source, destination, anyProtocol, 0) >= 0
+  mayPing(source: Uint8Array, destination: Uint8Array, routed = false): boolean {
+    return isIpv4(source) === isIpv4(destination) && this.#first(source, destination, anyProtocol, 0, routed) >= 0
   }
 
   ruleAt(index: number): RuleReference {
@@ -140,17 +141,17 @@ class Tables implements CompiledPolicy {
    * each new flow. Mostly few clauses are left, so their ports are checked one by one; past {@link mostChecks} ranges the row
    * of the port's class, which may have to be made first, takes part from there on.
    */
-  #first(source: Uint8Array, destination: Uint8Array, protocol: number, port: number): number {
+  #first(source: Uint8Array, destination: Uint8Array, protocol: number, port: number, routed: boolean): number {
     const from = this.#entryOf(source)
     const to = this.#entryOf(destination)
     if (from < 0 || to < 0) return -1
-    const { sourceClass, destinationClass, user } = this.#identities
+    const { sourceClass, routedSourceClass, destinationClass, user } = this.#identities
     const summary = this.#bySource.summaryLength
-    const s = this.#bySource.at(sourceClass[from] as number)
+    const s = this.#bySource.at((routed ? routedSourceClass : sourceClass)[from] as number)
     const d = this.#byDestination.at(destinationClass[to] as number)
     const sources = this.#bySource.words
     const destinations = this.#byDestination.words
-    const sameUser = (user[from] as number) >= 0 && user[from] === user[to]
+    const sameUser = !routed && (user[from] as number) >= 0 && user[from] === user[to]
     const portClasses = this.#portClasses
     let checks = mostChecks
     for (let i = 0; i < summary; i++) {

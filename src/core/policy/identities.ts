@@ -23,6 +23,8 @@ export function isExitNode(node: NetmapNode): boolean {
 export interface Identities {
   readonly table: PrefixTable<number>
   readonly sourceClass: Int32Array
+  /** Of an address that came through another node's routes: without the tags and the user of whoever has it as its own. */
+  readonly routedSourceClass: Int32Array
   readonly destinationClass: Int32Array
   readonly user: Int32Array
   readonly node: Int32Array
@@ -148,7 +150,10 @@ class Build {
   readonly #destinations = new Classes()
   readonly #users = new Map<string, number>()
   readonly #exits: readonly boolean[]
-  readonly #columns: Record<'sourceClass' | 'destinationClass' | 'user' | 'node' | 'owner', Int32Array>
+  readonly #columns: Record<
+    'sourceClass' | 'routedSourceClass' | 'destinationClass' | 'user' | 'node' | 'owner',
+    Int32Array
+  >
 
   constructor(netmap: Netmap, index: SelectorIndex, points: number) {
     this.#netmap = netmap
@@ -157,6 +162,7 @@ class Build {
     const column = () => new Int32Array(points).fill(-1)
     this.#columns = {
       sourceClass: column(),
+      routedSourceClass: column(),
       destinationClass: column(),
       user: column(),
       node: column(),
@@ -178,12 +184,14 @@ class Build {
       if (each.routers.length > 0 && each.prefix.length > exitRouteLength) inSubnet = true
       if (each.internet) isPublic = true
     }
+    const routedSources = inSubnet ? [...sources, ...index.networkSource] : sources.slice()
     if (point.claimed || inSubnet) sources.push(...index.networkSource)
     const throughExit = routed === undefined || routed.routers.some(router => this.#exits[router])
     if (isPublic && !point.claimed && throughExit && index.internet !== undefined) destinations.push(index.internet)
     const node = this.#netmap.nodes[point.node]
     if (node !== undefined) this.#addNode(entry, node, sources, destinations)
     this.#columns.sourceClass[entry] = this.#sources.of(sources)
+    this.#columns.routedSourceClass[entry] = this.#sources.of(routedSources)
     this.#columns.destinationClass[entry] = this.#destinations.of(destinations)
     this.#columns.node[entry] = point.node
     this.#columns.owner[entry] = point.claimed ? point.node : (routed?.routers[0] ?? -1)

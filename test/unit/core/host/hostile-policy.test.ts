@@ -28,6 +28,7 @@ const text = `{
     { "src": ["sensor"], "dst": ["tag:web"], "ip": ["tcp:8080"] },
     { "src": ["tag:router"], "dst": ["tag:web"], "ip": ["tcp:179"] },
     { "src": ["tag:ci"], "dst": ["192.0.2.0/24"], "ip": ["tcp:80", "udp:53"] },
+    { "src": ["10.7.0.2"], "dst": ["tag:web"], "ip": ["tcp:8443"] },
   ],
 }`
 const nodes = [
@@ -141,9 +142,11 @@ describe('a router', () => {
     expect(answers()).toEqual(['syn-ack', 'prohibited', 'prohibited', 'rst'])
   })
 
-  it("does not get another node's tags by a route that covers its address", () => {
+  it("does not get another node's tags by a route that covers its address, only what the address alone may", () => {
     s.put(router, segment({ from: '10.7.0.2', port: 22 }))
-    expect(answers()).toEqual(['prohibited'])
+    s.put(router, segment({ from: '10.7.0.2', port: 8443 }))
+    expect(answers()).toEqual(['prohibited', 'rst'])
+    expect(s.flows.map(({ sourceNode }) => sourceNode)).toEqual([undefined, undefined])
   })
 })
 
