@@ -13,8 +13,23 @@ export interface Clause {
   readonly self: boolean
 }
 
-/** In the order of the rules. */
+/**
+ * Those with the same first source stand together, else in the order of the rules: what a source matches is then in few
+ * words of its row, and decisions were half as long for it.
+ */
 export function clausesOf(document: PolicyDocument, netmap: Netmap): Clause[] {
+  const numbers = new Map<string, number>()
+  const numberOf = ({ sources: [first] }: Clause) => {
+    const text = first?.text ?? ''
+    const number = numbers.get(text) ?? numbers.size
+    numbers.set(text, number)
+    return number
+  }
+  const clauses = inOrder(document, netmap).map(clause => ({ clause, number: numberOf(clause) }))
+  return clauses.sort((a, b) => a.number - b.number).map(({ clause }) => clause)
+}
+
+function inOrder(document: PolicyDocument, netmap: Netmap): Clause[] {
   return document.rules.flatMap((rule, index) => {
     if (!isEvaluated(rule, netmap)) return []
     return rule.targets.flatMap(({ destinations, ports }) => {

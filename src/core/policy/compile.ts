@@ -64,6 +64,8 @@ export function compilePolicy(
 /** In place of a protocol: that of ping, which any clause allows. */
 const anyProtocol = -1
 const mostChecks = 64
+/** Above every rule's index. */
+const noRule = 0x7fffffff
 
 class Tables implements CompiledPolicy {
   readonly #document: PolicyDocument
@@ -72,6 +74,8 @@ class Tables implements CompiledPolicy {
   readonly #portClasses: PortClasses
   /** Rule of each clause. */
   readonly #rules: Int32Array
+  /** The first rule of the clauses of each word of a row. */
+  readonly #firstRules: Int32Array
   /** Bits of the clauses without autogroup:self. */
   readonly #notSelf: Int32Array
   readonly #bySource: BitRows
@@ -92,6 +96,9 @@ class Tables implements CompiledPolicy {
     this.#portClasses = new PortClasses(clauses)
     this.#rules = Int32Array.from(clauses, ({ rule }) => rule)
     this.#notSelf = new Int32Array(Math.ceil(clauses.length / 32))
+    this.#firstRules = new Int32Array(this.#notSelf.length).fill(noRule)
+    for (const [i, { rule }] of clauses.entries())
+      this.#firstRules[i >> 5] = Math.min(this.#firstRules[i >> 5] as number, rule)
     for (const [i, { self }] of clauses.entries())
       if (!self) this.#notSelf[i >> 5] = (this.#notSelf[i >> 5] as number) | (1 << (i & 31))
     const rowsOf = (classes: readonly (readonly number[])[], lists: readonly number[][]) => {
@@ -137,7 +144,7 @@ class Tables implements CompiledPolicy {
   }
 
   /**
-   * The rule of the first clause whose bit is set in the rows of source and destination, and whose ports allow it. Runs for
+   * The first rule of the clauses whose bit is set in the rows of source and destination, and whose ports allow it. Runs for
    * each new flow. Mostly few clauses are left, so their ports are checked one by one; past {@link mostChecks} ranges the row
    * of the port's class, which may have to be made first, takes part from there on.
    */
@@ -153,28 +160,34 @@ class Tables implements CompiledPolicy {
     const destinations = this.#byDestination.words
     const sameUser = !routed && (user[from] as number) >= 0 && user[from] === user[to]
     const portClasses = this.#portClasses
+    const firstRules = this.#firstRules
+    let best = noRule
     let checks = mostChecks
     for (let i = 0; i < summary; i++) {
       let shared = (sources[s + i] as number) & (destinations[d + i] as number)
       for (; shared !== 0; shared &= shared - 1) {
         const word = (i << 5) + lowestBit(shared)
+        if ((firstRules[word] as number) >= best) continue
         let bits = (sources[s + summary + word] as number) & (destinations[d + summary + word] as number)
         if (!sameUser) bits &= this.#notSelf[word] as number
         for (; bits !== 0; bits &= bits - 1) {
           const clause = (word << 5) + lowestBit(bits)
-          if (protocol === anyProtocol || portClasses.allows(clause, protocol, port))
-            return this.#rules[clause] as number
+          const rule = this.#rules[clause] as number
+          if (rule >= best) continue
+          if (protocol === anyProtocol || portClasses.allows(clause, protocol, port)) best = rule
           checks -= portClasses.rangesOf(clause)
-          if (checks < 0) return this.#firstByRows(s, d, sameUser, portClasses.of(protocol, port), i)
+          if (checks < 0 && protocol !== anyProtocol)
+            return this.#firstByRows(s, d, sameUser, portClasses.of(protocol, port), i, best)
         }
       }
     }
-    return -1
+    return best === noRule ? -1 : best
   }
 
-  /** The same with three rows, from a word of the summary on. */
-  #firstByRows(s: number, d: number, sameUser: boolean, portClass: number, from: number): number {
+  /** The same with three rows, from a word of the summary on, and `best` as found so far. */
+  #firstByRows(s: number, d: number, sameUser: boolean, portClass: number, from: number, found: number): number {
     if (portClass < 0) return -1
+    let best = found
     const p = this.#byPort.at(portClass)
     const summary = this.#bySource.summaryLength
     const sources = this.#bySource.words
@@ -184,13 +197,14 @@ class Tables implements CompiledPolicy {
       let shared = (sources[s + i] as number) & (destinations[d + i] as number) & (ports[p + i] as number)
       for (; shared !== 0; shared &= shared - 1) {
         const word = (i << 5) + lowestBit(shared)
+        if ((this.#firstRules[word] as number) >= best) continue
         const at = summary + word
         let bits = (sources[s + at] as number) & (destinations[d + at] as number) & (ports[p + at] as number)
         if (!sameUser) bits &= this.#notSelf[word] as number
-        if (bits !== 0) return this.#rules[(word << 5) + lowestBit(bits)] as number
+        for (; bits !== 0; bits &= bits - 1) best = Math.min(best, this.#rules[(word << 5) + lowestBit(bits)] as number)
       }
     }
-    return -1
+    return best === noRule ? -1 : best
   }
 
   /** -1 for what is no address. */
