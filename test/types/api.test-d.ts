@@ -7,10 +7,12 @@ import {
   type Config,
   type DatagramFlow,
   type DnsLimits,
+  type FlowInfo,
   type ForwardPeer,
   openTunnel,
   type PeerInfo,
   type PeerSettings,
+  type PolicySource,
   parseConfig,
   type Ready,
   type Tunnel,
@@ -41,6 +43,13 @@ describe('openTunnel', () => {
     openTunnel('deploy.conf', { congestion: 'reno' })
   })
 
+  it('takes a policy and a netmap by path or as text', () => {
+    expectTypeOf<TunnelOptions['policy']>().toEqualTypeOf<PolicySource | undefined>()
+    expectTypeOf<TunnelOptions['netmap']>().toEqualTypeOf<PolicySource | undefined>()
+    expectTypeOf<TunnelOptions['policyMode']>().toEqualTypeOf<'enforce' | 'report' | undefined>()
+    expectTypeOf<FlowInfo['decision']>().toEqualTypeOf<'allowed' | 'reported' | 'denied' | 'cut'>()
+  })
+
   it('takes no backend that does not exist', () => {
     // @ts-expect-error
     openTunnel('deploy.conf', { crypto: 'rot13' })
@@ -57,6 +66,7 @@ describe('a tunnel', () => {
   it('connects by options or by port and host, never without a host', () => {
     expectTypeOf<Tunnel['connect']>().toBeCallableWith({ host: 'web1', port: 22 })
     expectTypeOf<Tunnel['connect']>().toBeCallableWith(22, 'web1')
+    expectTypeOf<Tunnel['connect']>().toBeCallableWith({ tag: 'tag:web', port: 22 })
     const tunnel = {} as Tunnel
     // @ts-expect-error
     tunnel.connect(22)

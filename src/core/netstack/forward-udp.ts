@@ -66,18 +66,7 @@ export class ForwardedFlows {
     }
     const { tracked } = this.context
     if (tracked !== undefined) {
-      const { destination, source } = ip
-      const { destinationPort, sourcePort, payloadLength } = h
-      const told = tracked.receive(
-        protocolUdp,
-        destination,
-        destinationPort,
-        source,
-        sourcePort,
-        path,
-        payloadLength,
-        now,
-      )
+      const told = tracked.receiveDatagram(ip, h, path, now)
       if (told === 'refused') this.#prohibit(memory, ip, path, now)
       if (told !== 'passes') return
     }

@@ -19,7 +19,7 @@ import { PacketOutput, packetHeadroom } from './output.js'
 import { PacketInput } from './packet-input.js'
 import { loopbackPath, PathTable } from './paths.js'
 import { RandomNumbers } from './random.js'
-import { abort, cut } from './tcp/close.js'
+import { abort, cutRefused } from './tcp/close.js'
 import { dial, listen } from './tcp/dial.js'
 import { TcpLayer } from './tcp/layer.js'
 import { resumeFlows } from './tcp/resume.js'
@@ -232,9 +232,7 @@ export class Stack implements StackContext {
     const { gate, tracked } = this
     if (gate === undefined || tracked === undefined) return
     this.now = now
-    for (const c of this.#tcp.flows.all()) {
-      if (c.ticket !== undefined && !gate.mayGoOn(c.ticket, c.path)) cut(c, now)
-    }
+    cutRefused(this.#tcp, gate, now)
     tracked.recheck(now)
     this.#forward.recheck(gate, tracked)
   }

@@ -1,7 +1,8 @@
 // UDP flows and echoes as a gate sees them: the first packet is judged, those that follow either way pass until nothing was
 // sent for a while. A bounded table in which each path has its share; only there if there is a gate.
 import { notScheduled } from '../base/deadline-heap.js'
-import { type AddressWords, copyWords } from '../wire/ip.js'
+import { type AddressWords, copyWords, type IpHeader, protocolUdp } from '../wire/ip.js'
+import type { UdpHeader } from '../wire/udp.js'
 import type { StackContext, Timed } from './context.js'
 import { FairCount } from './fair-count.js'
 import type { FlowGate, FlowTicket } from './gate.js'
@@ -64,6 +65,13 @@ export class TrackedFlows {
     }
     this.#add(ticket, path, now).received = bytes
     return 'passes'
+  }
+
+  /** A UDP datagram came, whose headers these are. */
+  receiveDatagram(ip: IpHeader, h: UdpHeader, path: number, now: number): Passage {
+    const { destination, source } = ip
+    const { destinationPort, sourcePort, payloadLength } = h
+    return this.receive(protocolUdp, destination, destinationPort, source, sourcePort, path, payloadLength, now)
   }
 
   /** A packet with `bytes` of payload is to be sent. */

@@ -1,7 +1,7 @@
 // UDP (RFC 768): sockets by port and address, and whom a datagram or an ICMP error about one is for.
 import type { PacketMemory } from '../base/packet-memory.js'
 import type { IcmpHeader, QuotedPacket } from '../wire/icmp.js'
-import { type AddressWords, type IpHeader, protocolUdp, sameWords, wordsOf } from '../wire/ip.js'
+import { type AddressWords, type IpHeader, sameWords, wordsOf } from '../wire/ip.js'
 import { createUdpHeader, parseUdp } from '../wire/udp.js'
 import type { StackContext } from './context.js'
 import { FairCount } from './fair-count.js'
@@ -73,18 +73,7 @@ export class UdpLayer {
     }
     const { tracked } = this.context
     if (tracked !== undefined) {
-      const { destination, source } = ip
-      const { destinationPort, sourcePort, payloadLength } = h
-      const told = tracked.receive(
-        protocolUdp,
-        destination,
-        destinationPort,
-        source,
-        sourcePort,
-        path,
-        payloadLength,
-        now,
-      )
+      const told = tracked.receiveDatagram(ip, h, path, now)
       if (told === 'refused') this.#refuse(memory, slot, ip, path, now, true)
       else if (told === 'dropped') memory.free(slot)
       if (told !== 'passes') return

@@ -1,8 +1,10 @@
 // How connections end (RFC 9293, 3.6): orderly, into TIME-WAIT, by RST in either direction, by a timer; and the bounds
 // on those that their owner left.
 import { flagAck, flagRst } from '../../wire/tcp.js'
+import type { FlowGate } from '../gate.js'
 import type { SocketCode } from '../types.js'
 import { orphanFinWait2, orphanProgress } from './constants.js'
+import type { TcpLayer } from './layer.js'
 import { sendControl } from './segment.js'
 import {
   stateClosed,
@@ -33,12 +35,14 @@ export function abort(c: Tcb, code: SocketCode | undefined, now: number): void {
   remove(c, code)
 }
 
-/** The gate does not allow it any more. */
-export function cut(c: Tcb, now: number): void {
-  const { counters } = c.layer.context
-  counters.gatedFlowsCut++
-  giveTicketBack(c, true, now)
-  abort(c, 'EACCES', now)
+/** Resets the connections that the gate allows no more; their owners hear EACCES. */
+export function cutRefused(layer: TcpLayer, gate: FlowGate, now: number): void {
+  for (const c of layer.flows.all()) {
+    if (c.ticket === undefined || gate.mayGoOn(c.ticket, c.path)) continue
+    layer.context.counters.gatedFlowsCut++
+    giveTicketBack(c, true, now)
+    abort(c, 'EACCES', now)
+  }
 }
 
 function giveTicketBack(c: Tcb, isCut: boolean, now: number): void {
