@@ -44,7 +44,6 @@ import { UdpLayer } from './udp.js'
 
 export type { CongestionControlFactory } from './congestion.js'
 export * from './forward-types.js'
-export type { FlowGate, FlowTicket } from './gate.js'
 export { packetHeadroom } from './output.js'
 export * from './types.js'
 
