@@ -84,6 +84,22 @@ describe('policy check', () => {
     expect(stderr).toMatch(`${netmap}:9:5: error: gateway has tag:gateway`)
   })
 
+  it('says no more of roles where the netmap gives them', async () => {
+    const { directory, file } = given(sound.replace('TEST', ''))
+    const who = join(directory, 'who.json')
+    const nodes = (roles: string) =>
+      `{ "nodes": [{ "name": "a", "addresses": ["10.7.0.9"], "user": "a@b.c"${roles} }] }`
+    writeFileSync(who, nodes(''))
+    const before = await run(['policy', 'check', '--netmap', who, file], directory)
+    expect([before.code, before.stderr]).toEqual([
+      0,
+      expect.stringContaining(':5:15: warning: "autogroup:admin" cannot'),
+    ])
+    writeFileSync(who, nodes(', "roles": ["admin"]'))
+    const { code, stderr } = await run(['policy', 'check', '--netmap', who, file], directory)
+    expect([code, stderr]).toEqual([0, expect.stringMatching(/: no errors, no warnings\n$/)])
+  })
+
   it('takes the peers of a configuration for a netmap', async () => {
     const { directory, file } = given(sound.replace('TEST', ''))
     const conf = join(directory, 'c.conf')

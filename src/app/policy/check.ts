@@ -1,6 +1,6 @@
 // `tunless policy check`: everything that is wrong with policy files, has no effect or cannot be evaluated here.
 import { print } from '../print.js'
-import { Files, type WhoOptions } from './files.js'
+import { Files, messagesUnder, type WhoOptions } from './files.js'
 import { countOf, hasError, type Message, tell } from './messages.js'
 
 export interface PolicyCheckOptions extends WhoOptions {
@@ -23,7 +23,9 @@ export async function checkPolicy({ files: paths, json, ...options }: PolicyChec
   const whosMessages: Message[] = [...(who?.messages ?? [])]
   const whoIsUsable = !hasError(whosMessages)
   for (const path of paths) {
-    const { file, document, messages } = await files.policy(path)
+    const policy = await files.policy(path)
+    const { file, document } = policy
+    const messages = messagesUnder(policy, who)
     const isUsable = !hasError(messages)
     if (who !== undefined && whoIsUsable && isUsable) addNew(whosMessages, who.check(document))
     checked.push({ file, rules: document.rules.length, tests: document.tests.length, diagnostics: messages })

@@ -1,5 +1,6 @@
 // The files that `tunless policy` works on: `-` is stdin, once. What is wrong in a file is told, not thrown: it is what the commands are for.
 import { parseConfig } from '../../core/config/config.js'
+import { isGiven } from '../../core/policy/clauses.js'
 import type { Diagnostic } from '../../core/policy/diagnostics.js'
 import { checkNetmap, type Netmap, type NetmapNode } from '../../core/policy/netmap.js'
 import { checkNetmapFile, type NetmapFile, parseNetmap } from '../../core/policy/netmap-file.js'
@@ -33,6 +34,17 @@ export interface Who {
   readonly messages: readonly Message[]
   /** What is wrong with it under a policy. */
   check(document?: PolicyDocument): Message[]
+}
+
+/** What is to be said of a policy beside a netmap: what only a netmap could say is settled where this one says it. */
+export function messagesUnder({ document, messages }: PolicyFile, who: Who | undefined): readonly Message[] {
+  if (who === undefined) return messages
+  const given = new Set<string>()
+  for (const { sources, targets } of document.rules) {
+    for (const { value, place } of [...sources, ...targets.flatMap(({ destinations }) => destinations)])
+      if (isGiven(value, who.netmap)) given.add(`${place.line}:${place.column}`)
+  }
+  return messages.filter(({ code, line, column }) => code !== 'needs-netmap' || !given.has(`${line}:${column}`))
 }
 
 /** Bytes: more than any of the files may have. */

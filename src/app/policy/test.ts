@@ -4,7 +4,7 @@ import { isAbsolute, relative, resolve, sep } from 'node:path'
 import { runPolicyTests } from '../../core/policy/tests.js'
 import { TunnelError } from '../../errors.js'
 import { print } from '../print.js'
-import { Files, type Who, type WhoOptions } from './files.js'
+import { Files, messagesUnder, type Who, type WhoOptions } from './files.js'
 import { hasError, type Message, tell } from './messages.js'
 import { formatCodeQuality, formatGitHub } from './test-annotations.js'
 import type { TestFormat, TestReport } from './test-formats.js'
@@ -51,7 +51,9 @@ async function runTests({
   const netmap: Message[] = [...(who?.messages ?? [])]
   const files: TestedFile[] = []
   for (const path of paths) {
-    const { file, document, messages } = await inputs.policy(path)
+    const policy = await inputs.policy(path)
+    const { file, document } = policy
+    const messages = messagesUnder(policy, who)
     const canRun = !hasError(messages) && !hasError(netmap) && !hasError(addProblems(netmap, who, document))
     files.push({ file, messages, tests: canRun ? runPolicyTests(document, who?.netmap) : [] })
   }
