@@ -40,9 +40,15 @@ export function hasError(messages: readonly Message[]): boolean {
   return messages.some(({ severity }) => severity === 'error')
 }
 
-/** Of a file that others wrote: on one line, and nothing in it that a terminal obeys or that turns the writing around. */
+/**
+ * Of a file that others wrote: on one line, with nothing in it that a terminal obeys, that turns the writing around, or that GitHub's
+ * runner takes for one of its older commands, which it looks for anywhere in a line.
+ */
 export function plain(text: string): string {
-  return text.replace(/[\p{Cc}\u2028-\u202e\u2066-\u2069]/gu, '?').replace(/\p{Cs}/gu, '\ufffd')
+  return text
+    .replace(/[\p{Cc}\u2028-\u202e\u2066-\u2069]/gu, '?')
+    .replace(/\p{Cs}/gu, '\ufffd')
+    .replaceAll('##[', '## [')
 }
 
 /** `1 error`, `no errors`, `2 errors`. */

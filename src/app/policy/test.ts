@@ -33,7 +33,7 @@ export async function testPolicy({ reports, ...options }: PolicyTestOptions): Pr
     if (report.file !== undefined) await writeReport(report.file, render(report.format, run))
   const isColoured = process.stdout.isTTY === true && !process.env.NO_COLOR
   if (format === 'text') print(formatTests(run, isColoured))
-  else if (format === 'github') print(`${harmless(formatTests(run, false))}${render('github', run)}`)
+  else if (format === 'github') print(`${formatTests(run, false)}${render('github', run)}`)
   else {
     process.stderr.write(formatTests(run, false))
     print(render(format, run))
@@ -87,11 +87,6 @@ function formatJson(run: TestRun): string {
   const { passed, failed, undecided, 'not-run': notRun } = countsOf(run)
   const counts = { passed, failed, undecided, notRun }
   return `${JSON.stringify({ ok: exitCode === 0, exitCode, counts, files, netmap: run.netmap }, null, 2)}\n`
-}
-
-/** The runner also reads commands of an older form, anywhere in a line. */
-function harmless(text: string): string {
-  return text.replaceAll('##[', '## [')
 }
 
 /** From the root of the checkout, which is where CI services begin to look. */

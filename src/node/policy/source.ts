@@ -85,7 +85,8 @@ export async function readText(
     return { name: path, text: await readFile(path, 'utf8') }
   } catch (cause) {
     const { code, message } = cause as NodeJS.ErrnoException
-    const reason = code === 'ENOENT' ? 'there is no such file' : code === 'EACCES' ? 'permission denied' : message
+    const known = { ENOENT: 'there is no such file', EACCES: 'permission denied', EISDIR: 'it is a directory' }
+    const reason = known[code as keyof typeof known] ?? message
     throw new TunnelError('POLICY_UNREADABLE', `cannot read the ${what} ${path}: ${reason}`, { cause })
   }
 }

@@ -91,8 +91,8 @@ describe('as text', () => {
   })
 
   it('stays on its line whatever a file has in its names', () => {
-    const evil = { ...failed, name: 'tests[0] from a\n::stop-commands::x\u001b[2J\u202e' }
-    expect(formatTests(runOf([evil]), false)).toContain('tests[0] from a?::stop-commands::x?[2J?\n')
+    const evil = { ...failed, name: 'tests[0] from a\n::stop-commands::x\u001b[2J\u202e##[group]' }
+    expect(formatTests(runOf([evil]), false)).toContain('tests[0] from a?::stop-commands::x?[2J?## [group]\n')
   })
 })
 
