@@ -2,7 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { run, scratch } from './cli-support.js'
+import { bin, openGateway, run, scratch } from './cli-support.js'
 
 const examples = join(import.meta.dirname, '../../examples/policy')
 const policy = join(examples, 'policy.hujson')
@@ -300,6 +300,31 @@ describe('policy suggest', () => {
     const args = ['policy', 'explain', '--src', 'tag:ci', '--dst', 'tag:web:8443']
     expect((await run([...args, policy], directory)).code).toBe(1)
     expect((await run([...args, file], directory)).code).toBe(0)
+  })
+
+  it('turns the log of a job in report mode into the policy that the job needs', async () => {
+    const { conf, directory } = await openGateway()
+    const tagged = readFileSync(conf, 'utf8')
+      .replace('[Interface]\n', '[Interface]\nTags = ci\n')
+      .replace('[Peer]\n', '[Peer]\nTags = web\n')
+    writeFileSync(conf, tagged)
+    const [file, log] = [join(directory, 'p.hujson'), join(directory, 'log')]
+    const withGrants = (grants: string) => `{ "tagOwners": { "tag:ci": [], "tag:web": [] }, "grants": ${grants} }`
+    writeFileSync(file, withGrants('[]'))
+    const report = ['--policy-mode', 'report', '--connection-log', log]
+    const nc = ['nc', '-c', conf, '--policy', file, 'tag:web', '7']
+    expect((await run(nc, directory, {}, 'hello')).stderr).toContain('POLICY_DENIED')
+    const job = ['run', '-c', conf, '--policy', file, ...report, process.execPath, bin, 'nc', 'tag:web', '7']
+    expect(await run(job, directory, {}, 'hello')).toMatchObject({ code: 0, stdout: '> hello' })
+    const { code, stdout } = await run(['policy', 'suggest', '--json', '--policy', file, log], directory)
+    expect(code).toBe(0)
+    const { grants } = JSON.parse(stdout)
+    expect(grants).toMatchObject([{ src: ['tag:ci'], dst: ['tag:web'], ip: ['tcp:7'], count: 1 }])
+    writeFileSync(
+      file,
+      withGrants(JSON.stringify(grants.map(({ src, dst, ip }: Record<string, string[]>) => ({ src, dst, ip })))),
+    )
+    expect(await run(nc, directory, {}, 'hello')).toMatchObject({ code: 0, stdout: '> hello' })
   })
 
   it('leaves out what the policy allows by now, and is no error without anything to say', async () => {
