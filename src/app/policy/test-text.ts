@@ -37,6 +37,6 @@ function sumOf(run: TestRun): string {
   if (counts.undecided > 0) parts.push(`${counts.undecided} undecided${run.allowUndecided ? ', which is allowed' : ''}`)
   const notRun = counts['not-run'] > 0 ? `; ${counts['not-run']} of sshTests not run` : ''
   const unusable = run.files.filter(each => !wasRun(each, run)).length
-  const files = unusable > 0 ? `; ${unusable} file${unusable === 1 ? '' : 's'} with errors: no tests run there` : ''
+  const files = unusable > 0 ? `; none run of ${unusable} file${unusable === 1 ? '' : 's'}, for the errors` : ''
   return `${total} test${total === 1 ? '' : 's'}: ${parts.join(', ')}${notRun}${files}`
 }

@@ -87,7 +87,7 @@ describe('as text', () => {
     expect(formatTests(runOf([undecided], { allowUndecided: true }), false)).toMatch(
       /\n1 test: 0 passed, 1 undecided, which is allowed\n$/,
     )
-    expect(formatTests(unusable, false)).toBe('0 tests: 0 passed; 1 file with errors: no tests run there\n')
+    expect(formatTests(unusable, false)).toBe('0 tests: 0 passed; none run of 1 file, for the errors\n')
   })
 
   it('stays on its line whatever a file has in its names', () => {
