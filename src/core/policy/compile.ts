@@ -2,7 +2,7 @@
 // prefix, a port is a class by a table, each class is a row of bits, a bit a clause, and what three rows share is allowed.
 import { TunnelError } from '../../errors.js'
 import type { IpAddress } from '../base/address.js'
-import { BitRows, ClauseLists } from './bit-rows.js'
+import { BitRows, ClauseLists, wordAt } from './bit-rows.js'
 import { type Clause, clausesOf } from './clauses.js'
 import { buildIdentities, type Identities } from './identities.js'
 import type { Netmap, NetmapNode } from './netmap.js'
@@ -104,14 +104,14 @@ class Tables implements CompiledPolicy {
     const rowsOf = (classes: readonly (readonly number[])[], lists: readonly number[][]) => {
       const clauseLists = new ClauseLists(clauses.length)
       for (const list of lists) clauseLists.add(list)
-      return new BitRows(classes.length, clauses.length, maxTableBytes, (row, words, offset) => {
-        for (const selector of classes[row] as readonly number[]) clauseLists.addTo(selector, words, offset)
+      return new BitRows(classes.length, clauses.length, maxTableBytes, (row, words) => {
+        for (const selector of classes[row] as readonly number[]) clauseLists.addTo(selector, words)
       })
     }
     this.#bySource = rowsOf(identities.sourceClasses, index.clauses('src'))
     this.#byDestination = rowsOf(identities.destinationClasses, index.clauses('dst'))
-    this.#byPort = new BitRows(this.#portClasses.count, clauses.length, maxTableBytes, (row, words, offset) =>
-      this.#portClasses.fill(row, words, offset),
+    this.#byPort = new BitRows(this.#portClasses.count, clauses.length, maxTableBytes, (row, words) =>
+      this.#portClasses.fill(row, words),
     )
   }
 
@@ -164,11 +164,13 @@ class Tables implements CompiledPolicy {
     let best = noRule
     let checks = mostChecks
     for (let i = 0; i < summary; i++) {
-      let shared = (sources[s + i] as number) & (destinations[d + i] as number)
+      const at = i << 1
+      let shared = (sources[s + at] as number) & (destinations[d + at] as number)
       for (; shared !== 0; shared &= shared - 1) {
-        const word = (i << 5) + lowestBit(shared)
+        const bit = lowestBit(shared)
+        const word = (i << 5) + bit
         if ((firstRules[word] as number) >= best) continue
-        let bits = (sources[s + summary + word] as number) & (destinations[d + summary + word] as number)
+        let bits = wordAt(sources, s + at, bit) & wordAt(destinations, d + at, bit)
         if (!sameUser) bits &= this.#notSelf[word] as number
         for (; bits !== 0; bits &= bits - 1) {
           const clause = (word << 5) + lowestBit(bits)
@@ -194,12 +196,13 @@ class Tables implements CompiledPolicy {
     const destinations = this.#byDestination.words
     const ports = this.#byPort.words
     for (let i = from; i < summary; i++) {
-      let shared = (sources[s + i] as number) & (destinations[d + i] as number) & (ports[p + i] as number)
+      const at = i << 1
+      let shared = (sources[s + at] as number) & (destinations[d + at] as number) & (ports[p + at] as number)
       for (; shared !== 0; shared &= shared - 1) {
-        const word = (i << 5) + lowestBit(shared)
+        const bit = lowestBit(shared)
+        const word = (i << 5) + bit
         if ((this.#firstRules[word] as number) >= best) continue
-        const at = summary + word
-        let bits = (sources[s + at] as number) & (destinations[d + at] as number) & (ports[p + at] as number)
+        let bits = wordAt(sources, s + at, bit) & wordAt(destinations, d + at, bit) & wordAt(ports, p + at, bit)
         if (!sameUser) bits &= this.#notSelf[word] as number
         for (; bits !== 0; bits &= bits - 1) best = Math.min(best, this.#rules[(word << 5) + lowestBit(bits)] as number)
       }

@@ -64,10 +64,10 @@ export class PortClasses {
   }
 
   /** Sets the bits of the clauses that allow a class. */
-  fill(portClass: number, words: Int32Array, offset: number): void {
+  fill(portClass: number, words: Int32Array): void {
     for (let node = this.#leaves + portClass; node > 0; node >>= 1) {
       const groups = this.#tree[node]
-      if (groups !== undefined) for (const group of groups) this.#lists.addTo(group, words, offset)
+      if (groups !== undefined) for (const group of groups) this.#lists.addTo(group, words)
     }
   }
 
