@@ -31,7 +31,8 @@ export async function suggestPolicy({ logs, policy, json }: PolicySuggestOptions
   const refused = new RefusedFlows()
   for (const log of logs) await readLog(log, files, refused)
   const all = [...refused.flows.values()]
-  const left = known === undefined ? all : all.filter(flow => !isAllowed(flow, known.document))
+  const isAllowed = known === undefined ? () => false : allowedBy(known.document)
+  const left = all.filter(flow => !isAllowed(flow))
   const rules = suggestRules(left, known === undefined ? undefined : hostNames(known.document))
   tellSkipped(refused.skipped, all.length - left.length)
   print(json ? `${JSON.stringify({ grants: rules }, null, 2)}\n` : formatRules(rules))
@@ -58,15 +59,23 @@ async function readLines(lines: AsyncIterable<string>, refused: RefusedFlows): P
 }
 
 /** By name: with the tags that the log gives, a rule for any of them will do. */
-function isAllowed({ source, destination, protocol, port }: RefusedFlow, document: PolicyDocument): boolean {
-  const namesOf = ({ tags, user, address }: RefusedFlow['source']) =>
-    tags.length > 0 ? tags : user === undefined ? [address] : [user]
-  const wanted = /^\d+$/.test(protocol) || protocol !== 'ipv6-icmp' ? protocol : 'icmp'
-  return [...namesOf(source), source.address].some(from =>
-    [...namesOf(destination), destination.address].some(
-      to => explain(document, undefined, from, formatTo(to, port), wanted).outcome === 'allowed',
-    ),
-  )
+function allowedBy(document: PolicyDocument): (flow: RefusedFlow) => boolean {
+  const asked = new Map<string, boolean>()
+  const mayReach = (from: string, to: string, protocol: string) => {
+    const key = JSON.stringify([from, to, protocol])
+    const known = asked.get(key) ?? explain(document, undefined, from, to, protocol).outcome === 'allowed'
+    asked.set(key, known)
+    return known
+  }
+  const namesOf = ({ tags, user, address }: RefusedFlow['source']) => [
+    ...(tags.length > 0 ? tags : user === undefined ? [] : [user]),
+    address,
+  ]
+  return ({ source, destination, protocol, port }) => {
+    const wanted = protocol === 'ipv6-icmp' ? 'icmp' : protocol
+    const targets = namesOf(destination).map(to => formatTo(to, port))
+    return namesOf(source).some(from => targets.some(to => mayReach(from, to, wanted)))
+  }
 }
 
 function formatTo(selector: string, port: number): string {

@@ -1,7 +1,10 @@
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { type ConnectionEntry, entryOfFlow } from '../../../../src/app/observe/connection-log.js'
 import { mostFlows, RefusedFlows } from '../../../../src/app/policy/refused-flows.js'
 import { suggestRules } from '../../../../src/app/policy/suggestions.js'
+import { explain } from '../../../../src/core/policy/explain.js'
+import { parsePolicy } from '../../../../src/core/policy/policy.js'
 import type { FlowEnd, FlowInfo } from '../../../../src/node/policy/flow-info.js'
 
 const ci: FlowEnd = { address: '10.7.0.2', port: 40_000, node: 'runner', tags: ['tag:ci'] }
@@ -89,6 +92,34 @@ describe('rules from refused flows', () => {
     refused.add(line(ci, behind))
     const nameOf = (address: string) => (address === '192.168.4.7' ? 'printer' : undefined)
     expect(suggestRules(refused.flows.values(), nameOf)[0]).toMatchObject({ dst: ['printer'] })
+  })
+})
+
+describe('a policy of suggestions', () => {
+  const names = ['tag:a', 'tag:b', 'tag:c', 'tag:d']
+  const ports = [22, 80, 443]
+  const every = names.flatMap(from => names.flatMap(to => ports.map(port => ({ from, to, port }))))
+
+  it('allows what was refused, and nothing else', () => {
+    fc.assert(
+      fc.property(fc.uniqueArray(fc.nat(every.length - 1), { maxLength: 24 }), indexes => {
+        const wanted = new Set(indexes)
+        const refused = new RefusedFlows()
+        for (const index of wanted) {
+          const { from, to, port } = every[index] as (typeof every)[number]
+          const end = (tag: string) => ({ address: `10.0.0.${names.indexOf(tag) + 1}`, port, tags: [tag], node: tag })
+          refused.add(line(end(from), end(to)))
+        }
+        const grants = suggestRules(refused.flows.values()).map(({ src, dst, ip }) => ({ src, dst, ip }))
+        const tagOwners = Object.fromEntries(names.map(name => [name, []]))
+        const document = parsePolicy(JSON.stringify({ tagOwners, grants }))
+        expect(document.diagnostics).toEqual([])
+        for (const [index, { from, to, port }] of every.entries()) {
+          const { outcome } = explain(document, undefined, from, `${to}:${port}`, 'tcp')
+          expect(outcome).toBe(wanted.has(index) ? 'allowed' : 'denied')
+        }
+      }),
+    )
   })
 })
 
