@@ -339,10 +339,12 @@ describe('a netmap', () => {
       'web.tag',
     ])
       expect([name, await dial(runner, name, 22)]).toEqual([name, ['open']])
-    const socket = runner.connect({ tag: 'tag:web', port: 22 })
-    await once(socket, 'connect')
-    expect(socket.remoteAddress).toBe('10.7.0.1')
-    socket.destroy()
+    const byTag = { tag: 'tag:web', port: 22 }
+    for (const socket of [runner.connect(byTag), runner.createConnection(byTag), new runner.Socket().connect(byTag)]) {
+      await once(socket, 'connect')
+      expect(socket.remoteAddress).toBe('10.7.0.1')
+      socket.destroy()
+    }
     expect((await runner.lookup('web.tag.corp.example', { all: true })).map(({ address }) => address)).toEqual([
       '10.7.0.1',
       '10.7.0.77',
@@ -365,6 +367,26 @@ describe('a netmap', () => {
     await closed(socket)
     expect(socket.errored).toMatchObject({ code: 'EACCES' })
     expect((await dial(runner, '10.7.0.1', 22))[2]).toContain('expired')
+  })
+
+  it('that gives roles settles the warnings about them', async () => {
+    const admins = { text: '{ "grants": [{ "src": ["autogroup:admin"], "dst": ["*"], "ip": ["*"] }] }', name: 'p' }
+    const node = { name: 'me', addresses: ['10.7.0.9'], user: 'alice@example.com' }
+    for (const [roles, told] of [
+      [{}, [expect.stringContaining('cannot be evaluated unless the netmap gives')]],
+      [{ roles: ['admin'] }, []],
+    ] as const) {
+      const warnings: string[] = []
+      const netmap = { text: JSON.stringify({ nodes: [{ ...node, ...roles }] }), name: 'n' }
+      const conf = parseConfig(`[Interface]\nPrivateKey = ${newKeyPair().privateKey}\nAddress = 10.7.0.9\n`, 'conf')
+      const tunnel = await openTunnel(conf, { policy: admins, netmap })
+      tunnels.push(tunnel)
+      tunnel.on('warning', message => warnings.push(message))
+      // Warnings are told in their order: what comes after this one is no warning of the opening.
+      tunnel.warn('the last')
+      await expect.poll(() => warnings).toContain('the last')
+      expect(warnings).toEqual([...told, 'the last'])
+    }
   })
 
   it('without this host in it is warned of, and lets nothing out', async () => {

@@ -1,6 +1,6 @@
 // The files that `tunless policy` works on: `-` is stdin, once. What is wrong in a file is told, not thrown: it is what the commands are for.
 import { parseConfig } from '../../core/config/config.js'
-import { isGiven } from '../../core/policy/clauses.js'
+import { diagnosticsUnder } from '../../core/policy/clauses.js'
 import type { Diagnostic } from '../../core/policy/diagnostics.js'
 import { checkNetmap, type Netmap, type NetmapNode } from '../../core/policy/netmap.js'
 import { checkNetmapFile, type NetmapFile, parseNetmap } from '../../core/policy/netmap-file.js'
@@ -36,15 +36,9 @@ export interface Who {
   check(document?: PolicyDocument): Message[]
 }
 
-/** What is to be said of a policy beside a netmap: what only a netmap could say is settled where this one says it. */
-export function messagesUnder({ document, messages }: PolicyFile, who: Who | undefined): readonly Message[] {
-  if (who === undefined) return messages
-  const given = new Set<string>()
-  for (const { sources, targets } of document.rules) {
-    for (const { value, place } of [...sources, ...targets.flatMap(({ destinations }) => destinations)])
-      if (isGiven(value, who.netmap)) given.add(`${place.line}:${place.column}`)
-  }
-  return messages.filter(({ code, line, column }) => code !== 'needs-netmap' || !given.has(`${line}:${column}`))
+/** What is to be said of a policy beside a netmap. */
+export function messagesUnder({ file, document }: PolicyFile, who: Who | undefined): readonly Message[] {
+  return messagesOf(file, diagnosticsUnder(document, who?.netmap))
 }
 
 /** Bytes: more than any of the files may have. */

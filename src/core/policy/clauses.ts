@@ -1,5 +1,6 @@
 // Rules taken apart for compiling: a clause is sources, destinations and ports, of one rule; a rule that cannot be evaluated
 // with this netmap has none.
+import type { Diagnostic } from './diagnostics.js'
 import type { Netmap } from './netmap.js'
 import type { PolicyDocument, PolicyRule, PortRange, Selector, SelectorValue } from './types.js'
 
@@ -50,6 +51,18 @@ export function isEvaluated(rule: PolicyRule, netmap: Netmap | undefined): boole
   return (
     rule.sources.every(({ value }) => isGiven(value, netmap)) &&
     rule.targets.every(target => target.destinations.every(({ value }) => isGiven(value, netmap)))
+  )
+}
+
+/** What is to be said of a policy beside a netmap: what only a netmap could say is settled where this one says it. */
+export function diagnosticsUnder(document: PolicyDocument, netmap: Netmap | undefined): readonly Diagnostic[] {
+  const given = new Set<string>()
+  for (const { sources, targets } of document.rules) {
+    for (const { value, place } of [...sources, ...targets.flatMap(({ destinations }) => destinations)])
+      if (isGiven(value, netmap)) given.add(`${place.line}:${place.column}`)
+  }
+  return document.diagnostics.filter(
+    ({ code, line, column }) => code !== 'needs-netmap' || !given.has(`${line}:${column}`),
   )
 }
 

@@ -1,5 +1,6 @@
 // The names a policy defines, groups, hosts, IP sets and tags, each checked where it is defined.
 import { parseAddress } from '../base/address.js'
+import { isTag } from '../base/tag.js'
 import type { Place } from './diagnostics.js'
 import { asObject, asString, asStrings, type Placed, type Reading } from './fields.js'
 import { type HuJson, type HuJsonMember, quoted } from './hujson.js'
@@ -35,7 +36,7 @@ export function readNames(sections: NameSections, reading: Reading): Names {
 function readGroups(section: HuJson | undefined, reading: Reading): Map<string, string[]> {
   const groups = new Map<string, string[]>()
   for (const { key, place, value } of membersOf(section, 'groups', reading)) {
-    if (!/^group:[^\s:]+$/.test(key)) refuseName(key, place, 'group:', 'a group', reading)
+    if (!/^group:[^\s:]+$/.test(key)) refuseName(key, place, 'group:', 'a group', 'letters, digits, - and _', reading)
     const members = asStrings(value, `${quoted(key)}`, reading) ?? []
     const users = members.filter(member => isMember(key, member, reading))
     groups.set(key, [...new Set(users.map(({ text }) => text))])
@@ -87,8 +88,7 @@ function readTagOwners(
   const tags = new Set(members.map(({ key }) => key))
   const owners = new Map<string, string[]>()
   for (const { key, place, value } of members) {
-    if (!/^tag:[A-Za-z][A-Za-z0-9_.-]*$/.test(key))
-      refuseName(key, place, 'tag:', 'a tag', reading, 'a letter first, then ')
+    if (!isTag(key)) refuseName(key, place, 'tag:', 'a tag', 'a letter, then letters, digits and -', reading)
     const listed = asStrings(value, quoted(key), reading) ?? []
     for (const owner of listed) checkOwner(owner, tags, groups, reading)
     owners.set(
@@ -138,9 +138,9 @@ export function refuseUndefined(
   reading.diagnostics.error(place, 'undefined-name', `${quoted(text)} is not defined in ${section}${suggestion}`)
 }
 
-function refuseName(key: string, place: Place, prefix: string, what: string, reading: Reading, more = ''): void {
+function refuseName(key: string, place: Place, prefix: string, what: string, form: string, reading: Reading): void {
   const message = key.startsWith(prefix)
-    ? `${quoted(key)} cannot name ${what}: behind ${prefix} use ${more}letters, digits, - and _`
+    ? `${quoted(key)} cannot name ${what}: behind ${prefix} use ${form}`
     : `${quoted(key)} cannot name ${what}: write ${quoted(`${prefix}${key}`)}`
   reading.diagnostics.error(place, 'bad-name', message)
 }

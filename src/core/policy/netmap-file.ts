@@ -2,6 +2,7 @@
 // in it, as in a policy file. What cannot be used is an error with its place, and a file with an error is used in no part.
 import { type IpAddress, type Prefix, parseAddress, parsePrefix, unmapAddress } from '../base/address.js'
 import { decodeKey } from '../base/base64.js'
+import { isTag } from '../base/tag.js'
 import { type Diagnostic, Diagnostics, type Place } from './diagnostics.js'
 import { type HuJson, type HuJsonMember, quoted, readHuJson } from './hujson.js'
 import { checkNetmap, type Netmap, type NetmapNode } from './netmap.js'
@@ -27,7 +28,6 @@ export interface NetmapFile {
 const maxDepth = 8
 const start: Place = { line: 1, column: 1 }
 const hostName = /^[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?)*$/i
-const tagName = /^tag:[a-z][a-z0-9-]{0,62}$/i
 
 /** Never throws on content. */
 export function parseNetmap(text: string, limits: Partial<NetmapLimits> = {}): NetmapFile {
@@ -128,7 +128,7 @@ class Reader {
         node.addresses = this.#list(addresses, 'addresses', item => this.#address(item))
       },
       tags: tags => {
-        node.tags = this.#list(tags, 'tags', item => this.#matching(item, tagName, 'a tag, tag:web for instance'))
+        node.tags = this.#list(tags, 'tags', item => this.#tag(item))
       },
       user: user => {
         node.user = this.#matching(user, /^\S+@\S*$/, 'a login, alice@example.com for instance') ?? ''
@@ -199,6 +199,12 @@ class Reader {
   #matching(value: HuJson, pattern: RegExp, what: string): string | undefined {
     if (value.kind === 'string' && value.value.length <= 253 && pattern.test(value.value)) return value.value
     this.#wrong(value, what)
+    return undefined
+  }
+
+  #tag(value: HuJson): string | undefined {
+    if (value.kind === 'string' && isTag(value.value)) return value.value
+    this.#wrong(value, 'a tag, tag:web for instance')
     return undefined
   }
 

@@ -5,6 +5,7 @@ import { encodeKey } from '../../core/base/base64.js'
 import type { Config, InterfaceConfig } from '../../core/config/types.js'
 import type { FlowPolicy, PolicyMode } from '../../core/host/flow-policy.js'
 import type { Host } from '../../core/host/host.js'
+import { diagnosticsUnder } from '../../core/policy/clauses.js'
 import { type CompiledPolicy, compilePolicy } from '../../core/policy/compile.js'
 import { checkNetmap, type Netmap, type NetmapNode } from '../../core/policy/netmap.js'
 import { checkNetmapFile } from '../../core/policy/netmap-file.js'
@@ -254,7 +255,7 @@ export class TunnelPolicy {
   #tellWarnings({ own, peers, warn }: PolicySurroundings): void {
     const { policy, netmap } = this.#files
     if (policy !== undefined) {
-      const warnings = warningsOf(policy.name, policy.document.diagnostics)
+      const warnings = warningsOf(policy.name, diagnosticsUnder(policy.document, this.#netmap))
       for (const warning of warnings.slice(0, shownWarnings)) warn(warning)
       if (warnings.length > shownWarnings) {
         warn(`${policy.name}: ${warnings.length - shownWarnings} more: \`tunless policy check\` shows them`)

@@ -110,7 +110,7 @@ describe('sections', () => {
       'did you mean "group:eng"?',
     )
     expect(errors(file({ acls: [], tagOwners: { 'tag:web': ['*'] } }))[0]).toContain('cannot own a tag')
-    expect(errors(file({ acls: [], tagOwners: { 'tag:1web': [] } }))[0]).toContain('a letter first')
+    expect(errors(file({ acls: [], tagOwners: { 'tag:1web': [] } }))[0]).toContain('a letter, then')
   })
 
   it('ipsets add and remove in their order (P-section-ipsets)', () => {

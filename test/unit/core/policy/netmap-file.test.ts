@@ -3,7 +3,10 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { parseAddress, parsePrefix } from '../../../../src/core/base/address.js'
 import { encodeKey } from '../../../../src/core/base/base64.js'
+import { readTags } from '../../../../src/core/config/values.js'
+import type { Diagnostic } from '../../../../src/core/policy/diagnostics.js'
 import { checkNetmapFile, parseNetmap } from '../../../../src/core/policy/netmap-file.js'
+import { hasErrors, parsePolicy } from '../../../../src/core/policy/policy.js'
 import { violations } from '../../../support/json-schema.js'
 
 const schema = JSON.parse(readFileSync(new URL('../../../../docs/netmap.schema.json', import.meta.url), 'utf8'))
@@ -87,6 +90,20 @@ describe('a netmap file', () => {
       expect(`${first?.line}:${first?.column}: ${first?.message}`).toMatch(message)
     })
   }
+
+  it.each(['tag:web', 'tag:Web-2', `tag:${'w'.repeat(300)}`, 'tag:web_1', 'tag:web.eu', 'tag:1web', 'tag:', 'TAG:web'])(
+    'takes the tag %s where a policy and a configuration do',
+    tag => {
+      const has = (diagnostics: readonly Diagnostic[]) => diagnostics.some(({ severity }) => severity === 'error')
+      const isTaken = /^tag:[a-zA-Z][-a-zA-Z0-9]*$/.test(tag)
+      expect(has(parseNetmap(JSON.stringify({ nodes: [node({ tags: [tag] })] })).diagnostics)).toBe(!isTaken)
+      expect(violations(schema, { nodes: [node({ tags: [tag] })] }).length === 0).toBe(isTaken)
+      expect(hasErrors(parsePolicy(JSON.stringify({ acls: [], tagOwners: { [tag]: [] } })))).toBe(!isTaken)
+      const ofConfiguration = () => readTags(tag.slice('tag:'.length))
+      if (isTaken) expect(ofConfiguration()).toEqual([tag])
+      else if (tag.startsWith('tag:') && tag !== 'tag:') expect(ofConfiguration).toThrow()
+    },
+  )
 
   it('never shows what stands in the place of a key', () => {
     const text = `{ "nodes": [{ "name": "a", "addresses": [], "key": "${'k'.repeat(43)}" }] }`
