@@ -210,6 +210,11 @@ describe('autogroups', () => {
     expect(allows(policy, 'laptop', 'web1:22', { nodes })).toBe(true)
     expect(allows(policy, 'desktop', 'web1:22', { nodes })).toBe(false)
     expect(errors(acl('autogroup:administrator', '*:22'))).toHaveLength(1)
+    for (const role of ['owner', 'admin', 'network-admin', 'it-admin', 'billing-admin', 'auditor']) {
+      const having = network.nodes.map(each => (each.name === 'phone' ? { ...each, roles: [role] } : each))
+      expect(allows(acl(`autogroup:${role}`, 'tag:web:22'), 'phone', 'web1:22', { nodes: having })).toBe(true)
+      expect(allows(acl('tag:ci', `autogroup:${role}:22`), 'ci1', 'phone:22', { nodes: having })).toBe(true)
+    }
   })
 
   it('synced groups are those that the netmap gives; without them the rule grants nothing (P-src-synced-group)', () => {
