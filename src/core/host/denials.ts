@@ -1,5 +1,5 @@
-// Refused flows on their way to the log: the same one is told again after a while only, with how often it came, and all together
-// are bounded, so that nobody fills a disk by being refused.
+// Flows that cost their sender a packet, refused or without a byte, on their way to the log: the same one is told again after a
+// while only, with how often it came, and all together are bounded, so that nobody fills a disk by being refused.
 import type { FlowReport } from './flow-policy.js'
 
 /** The same refusal is told again after this, ms. */

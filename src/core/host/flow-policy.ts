@@ -46,7 +46,7 @@ export interface FlowReport {
   readonly received: number
   /** ms. */
   readonly duration: number
-  /** How often the same was refused since it was told last, this time included; 1 for everything else. */
+  /** How often the same was refused, or begun by a peer and over without a byte, since it was told last, with this time; else 1. */
   readonly count: number
 }
 
@@ -64,7 +64,7 @@ export function createFlowCounters() {
     deniedExpiredOut: 0,
     cutIn: 0,
     cutOut: 0,
-    /** Refusals that were too many to be told one by one. */
+    /** Refusals, and flows of peers without a byte, that were too many to be told one by one. */
     untold: 0,
   }
 }

@@ -1,12 +1,13 @@
 // The stack's gate: joins WireGuard's keys, the netmap's nodes and the policy. A packet's source counts by key and address: an own
 // address of the node with the peer's key carries its tags and user, one of that node's routes carries neither, and nobody may
 // speak for any other. A new flow is decided on once; what belongs to a flow that stands is not judged again before a change.
-import type { IpAddress, Prefix } from '../base/address.js'
-import { createPrefixTable, type PrefixTable } from '../base/prefix-table.js'
+import type { IpAddress } from '../base/address.js'
+import type { PrefixTable } from '../base/prefix-table.js'
 import type { FlowGate, FlowTicket } from '../netstack/gate.js'
 import type { RuleReference } from '../policy/compile.js'
 import type { NetmapNode } from '../policy/netmap.js'
 import { type AddressWords, addressOf, copyWords, protocolIcmp, protocolIcmpv6 } from '../wire/ip.js'
+import { type Claims, claimsByKey, noClaims, ownersOf, type Standing, textOf } from './claims.js'
 import { Denials } from './denials.js'
 import { createFlowCounters, type FlowPolicy, type FlowReport, type Refusal } from './flow-policy.js'
 
@@ -16,14 +17,6 @@ export interface PolicyGateOptions {
   keyOf(path: number): Uint8Array | undefined
   report(flow: FlowReport): void
 }
-
-/** How a sender stands to its address: not at all, as its node, or as the router in front of it. */
-type Standing = 'none' | 'own' | 'routed'
-
-/** What the holder of a key may send from. */
-type Claims = PrefixTable<Standing>
-
-const noClaims: Claims = createPrefixTable<Standing>()
 
 class Ticket implements FlowTicket {
   readonly protocol: number
@@ -63,6 +56,8 @@ export class PolicyGate implements FlowGate {
   readonly counters = createFlowCounters()
   readonly #options: PolicyGateOptions
   readonly #denials = new Denials()
+  /** Flows that a peer began and that carried nothing: as many as it likes, a packet each. */
+  readonly #probes = new Denials()
   #policy: FlowPolicy
   #claims: ReadonlyMap<string, Claims>
   #expired: PrefixTable<NetmapNode>
@@ -219,7 +214,10 @@ export class PolicyGate implements FlowGate {
     }
     const decision = cut ? 'cut' : flow.refusal === undefined ? 'allowed' : 'reported'
     const bytes = flow.outbound ? { sent, received } : { sent: received, received: sent }
-    this.#options.report({ ...this.#describe(flow), decision, ...bytes, duration: now - flow.began, count: 1 })
+    const report = { ...this.#describe(flow), decision, ...bytes, duration: now - flow.began } as const
+    const count = cut || flow.outbound || sent + received > 0 ? 1 : this.#probes.count(report, now)
+    if (count > 0) this.#options.report({ ...report, count })
+    else this.counters.untold++
   }
 
   #deny(ticket: Ticket, now: number): void {
@@ -268,33 +266,7 @@ export class PolicyGate implements FlowGate {
   }
 }
 
-function claimsByKey(nodes: readonly NetmapNode[]): Map<string, Claims> {
-  const claims = new Map<string, Claims>()
-  for (const { key, addresses, routes } of nodes) {
-    if (key === undefined) continue
-    const own = claims.get(textOf(key)) ?? createPrefixTable<Standing>()
-    claims.set(textOf(key), own)
-    for (const route of routes) if (own.get(route) === undefined) own.insert(route, 'routed')
-    for (const address of addresses) own.insert(hostPrefix(address), 'own')
-  }
-  return claims
-}
-
-function ownersOf(nodes: readonly NetmapNode[]): PrefixTable<NetmapNode> {
-  const table = createPrefixTable<NetmapNode>()
-  for (const node of nodes) for (const address of node.addresses) table.insert(hostPrefix(address), node)
-  return table
-}
-
-function hostPrefix(address: IpAddress): Prefix {
-  return { address, length: address.length * 8 }
-}
-
 /** Echoes have none: what stands in its place tells their direction. */
 function portOf(protocol: number, port: number): number {
   return protocol === protocolIcmp || protocol === protocolIcmpv6 ? 0 : port
-}
-
-function textOf(key: Uint8Array): string {
-  return String.fromCharCode(...key)
 }

@@ -15,10 +15,16 @@ export interface Diagnostic extends Place {
   readonly message: string
 }
 
+/** Text of a file as it may go to a terminal or a log: what could move a cursor or begin a line is a question mark. */
+export function printable(text: string): string {
+  return text.replace(/[^\x20-\x7e\u00a0-\u2027\u202f-\u2065\u206a-\ufefe\uff00-\uffff]/g, '?')
+}
+
 /** Takes diagnostics as they are found; {@link Diagnostics.list} has them in the order of the file. */
 export class Diagnostics {
   readonly #found: Diagnostic[] = []
   readonly #limit: number
+  #warnings = 0
 
   /** Past `limit` nothing more is kept, so that a hostile file cannot fill the memory with complaints. */
   constructor(limit = 1000) {
@@ -26,11 +32,11 @@ export class Diagnostics {
   }
 
   error(place: Place, code: string, message: string): void {
-    this.#add({ severity: 'error', line: place.line, column: place.column, code, message })
+    this.#add({ severity: 'error', line: place.line, column: place.column, code, message: printable(message) })
   }
 
   warning(place: Place, code: string, message: string): void {
-    this.#add({ severity: 'warning', line: place.line, column: place.column, code, message })
+    this.#add({ severity: 'warning', line: place.line, column: place.column, code, message: printable(message) })
   }
 
   list(): Diagnostic[] {
@@ -39,10 +45,13 @@ export class Diagnostics {
 
   /** An error always finds room: it takes the place of the last warning, and the first one is never lost. */
   #add(diagnostic: Diagnostic): void {
-    if (this.#found.length < this.#limit) this.#found.push(diagnostic)
-    else if (diagnostic.severity === 'error') {
-      const warning = this.#found.findLastIndex(each => each.severity === 'warning')
-      if (warning >= 0) this.#found[warning] = diagnostic
+    const isWarning = diagnostic.severity === 'warning'
+    if (this.#found.length < this.#limit) {
+      this.#found.push(diagnostic)
+      if (isWarning) this.#warnings++
+    } else if (!isWarning && this.#warnings > 0) {
+      this.#found[this.#found.findLastIndex(each => each.severity === 'warning')] = diagnostic
+      this.#warnings--
     }
   }
 }

@@ -1,7 +1,7 @@
 // Which rule lets a source reach a destination, asked by selector.
 import { ask } from './ask.js'
 import type { RuleReference } from './compile.js'
-import { Diagnostics } from './diagnostics.js'
+import { Diagnostics, printable } from './diagnostics.js'
 import type { Reading } from './fields.js'
 import { portProblem, testSelector } from './file-tests.js'
 import type { Netmap } from './netmap.js'
@@ -57,7 +57,7 @@ export function explain(
 }
 
 function invalid(why: string): Explanation {
-  return { outcome: 'invalid', rules: [], why }
+  return { outcome: 'invalid', rules: [], why: printable(why) }
 }
 
 function referenceTo(document: PolicyDocument, index: number): RuleReference {

@@ -1,7 +1,7 @@
 // Reads HuJSON (JSON with comments and trailing commas) to values that know their place. Tokens are jsonc-parser's; its tree
 // is not used, as it mends what it cannot read, and a policy must not be guessed.
 import { createScanner, type JSONScanner } from 'jsonc-parser'
-import type { Diagnostics, Place } from './diagnostics.js'
+import { type Diagnostics, type Place, printable } from './diagnostics.js'
 
 export interface HuJsonMember {
   readonly key: string
@@ -203,17 +203,21 @@ const longestShown = 80
 /** Text of the file for a message: in quotes, cut, without control characters. */
 export function quoted(text: string): string {
   const cut = text.length > longestShown ? `${text.slice(0, longestShown)}…` : text
-  return `"${cut.replace(/[^\x20-\x7e\u00a0-\u2027\u2030-\uffff]/g, '?')}"`
+  return `"${printable(cut)}"`
 }
 
-/** The value on one line, as JSON; what is deeper than `depth` as `…`. */
-export function onOneLine(value: HuJson, depth = 3): string {
+/** The value on one line, as JSON; what is deeper than three levels as `…`. */
+export function onOneLine(value: HuJson): string {
+  return printable(lineOf(value, 3))
+}
+
+function lineOf(value: HuJson, depth: number): string {
   switch (value.kind) {
     case 'object':
       if (depth === 0) return '{…}'
-      return `{ ${value.members.map(each => `${JSON.stringify(each.key)}: ${onOneLine(each.value, depth - 1)}`).join(', ')} }`
+      return `{ ${value.members.map(each => `${JSON.stringify(each.key)}: ${lineOf(each.value, depth - 1)}`).join(', ')} }`
     case 'array':
-      return depth === 0 ? '[…]' : `[${value.items.map(each => onOneLine(each, depth - 1)).join(', ')}]`
+      return depth === 0 ? '[…]' : `[${value.items.map(each => lineOf(each, depth - 1)).join(', ')}]`
     case 'null':
       return 'null'
     default:

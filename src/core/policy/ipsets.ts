@@ -21,7 +21,7 @@ type Hosts = ReadonlyMap<string, readonly AddressRange[]>
 export function readIpsets(section: HuJson | undefined, hosts: Hosts, reading: Reading): Map<string, AddressRange[]> {
   const definitions = new Map<string, Definition>()
   for (const { key, place, value } of membersOf(section, 'ipsets', reading)) {
-    if (!/^ipset:[^\s:@*,]+$/.test(key)) {
+    if (!/^ipset:[^\s:@*,\p{Cc}\p{Cf}]+$/u.test(key)) {
       const remedy = key.startsWith('ipset:') ? 'use letters, digits, - and _ behind ipset:' : `write "ipset:${key}"`
       reading.diagnostics.error(place, 'bad-name', `${quoted(key)} cannot name an IP set: ${remedy}`)
     }
@@ -94,8 +94,7 @@ class Resolver {
     if (text.startsWith('host:')) {
       const host = this.#hosts.get(text.slice(5))
       if (host !== undefined) return host
-      const names = Array.from(this.#hosts.keys(), name => `host:${name}`)
-      refuseUndefined(text, entry.place, 'hosts', names, this.#reading)
+      refuseUndefined(text, entry.place, 'hosts', prefixed('host:', this.#hosts.keys()), this.#reading)
       return []
     }
     if (text.startsWith('ipset:')) return this.#nested(text, entry)
@@ -135,6 +134,11 @@ class Resolver {
     const set = this.#path.at(-1) ?? ''
     this.#reading.diagnostics.error(entry.place, code, `${quoted(entry.text)} in ${quoted(set)}: ${remedy}`)
   }
+}
+
+/** One by one, as far as they are looked at. */
+function* prefixed(prefix: string, names: Iterable<string>): Iterable<string> {
+  for (const name of names) yield prefix + name
 }
 
 /** Whether ranges have all addresses of a family: 0.0.0.0/0 by any name. */

@@ -36,7 +36,8 @@ export function readNames(sections: NameSections, reading: Reading): Names {
 function readGroups(section: HuJson | undefined, reading: Reading): Map<string, string[]> {
   const groups = new Map<string, string[]>()
   for (const { key, place, value } of membersOf(section, 'groups', reading)) {
-    if (!/^group:[^\s:]+$/.test(key)) refuseName(key, place, 'group:', 'a group', 'letters, digits, - and _', reading)
+    if (!/^group:[^\s:\p{Cc}\p{Cf}]+$/u.test(key))
+      refuseName(key, place, 'group:', 'a group', 'letters, digits, - and _', reading)
     const members = asStrings(value, `${quoted(key)}`, reading) ?? []
     const users = members.filter(member => isMember(key, member, reading))
     groups.set(key, [...new Set(users.map(({ text }) => text))])
@@ -55,13 +56,13 @@ function isMember(group: string, { text, place }: Placed, reading: Reading): boo
 
 /** `alice@example.com`, `alice@github`, `alice@`; nothing that could be read as another selector. */
 export function isLogin(text: string): boolean {
-  return /^[^\s:*@]+@[^\s:*@]*$/.test(text)
+  return /^[^\s:*@\p{Cc}\p{Cf}]+@[^\s:*@\p{Cc}\p{Cf}]*$/u.test(text)
 }
 
 function readHosts(section: HuJson | undefined, reading: Reading): Map<string, AddressRange[]> {
   const hosts = new Map<string, AddressRange[]>()
   for (const { key, place, value } of membersOf(section, 'hosts', reading)) {
-    if (!/^[^\s@:*/,[\]]+$/.test(key) || parseAddress(key) !== undefined) {
+    if (!/^[^\s@:*/,[\]\p{Cc}\p{Cf}]+$/u.test(key) || parseAddress(key) !== undefined) {
       const message = `${quoted(key)} cannot name a host: use a name without @, :, *, / and spaces that is no address`
       reading.diagnostics.error(place, 'bad-name', message)
     }
@@ -124,7 +125,7 @@ function checkOwner(
 
 /** `group:security@example.com` comes from an identity provider: the file need not define it. */
 export function isSyncedGroup(text: string): boolean {
-  return /^group:[^\s:@]+@[^\s:@]+$/.test(text)
+  return /^group:[^\s:@\p{Cc}\p{Cf}]+@[^\s:@\p{Cc}\p{Cf}]+$/u.test(text)
 }
 
 export function refuseUndefined(

@@ -33,7 +33,7 @@ export function readSelector(
 export interface Refused {
   readonly refused: string
   readonly code: string
-  readonly known?: readonly string[]
+  readonly known?: Iterable<string>
 }
 
 const autogroups: Readonly<Record<string, SelectorValue>> = {
@@ -56,14 +56,14 @@ export function parseSelector(text: string, names: Names, reading: Reading): Sel
     case 'group':
       if (names.groups.has(text)) return { kind: 'group', name: text, synced: false }
       if (isSyncedGroup(text)) return { kind: 'group', name: text, synced: true }
-      return { refused: 'groups', code: 'undefined-name', known: [...names.groups.keys()] }
+      return { refused: 'groups', code: 'undefined-name', known: names.groups.keys() }
     case 'tag':
       if (names.tagOwners.has(text)) return { kind: 'tag', name: text }
-      return { refused: 'tagOwners', code: 'undefined-name', known: [...names.tagOwners.keys()] }
+      return { refused: 'tagOwners', code: 'undefined-name', known: names.tagOwners.keys() }
     case 'ipset': {
       const ranges = names.ipsets.get(text)
       if (ranges !== undefined) return { kind: 'ranges', ranges }
-      return { refused: 'ipsets', code: 'undefined-name', known: [...names.ipsets.keys()] }
+      return { refused: 'ipsets', code: 'undefined-name', known: names.ipsets.keys() }
     }
     case 'svc':
       if (/^svc:[^\s:@*]+$/.test(text)) return { kind: 'service', name: text }
@@ -94,7 +94,13 @@ function rangesOf(text: string, names: Names): SelectorValue | Refused {
   if (/^[0-9.]+\/|^[0-9a-f:.]*:[0-9a-f:./]*$|^[0-9.]+(-[0-9.]+)?$/i.test(text))
     return refused(`cannot be used: ${range}`)
   if (text === '') return refused('is empty: remove it')
-  return { refused: 'hosts', code: 'undefined-name', known: [...names.hosts.keys(), ...names.tagOwners.keys()] }
+  return { refused: 'hosts', code: 'undefined-name', known: hostsAndTags(names) }
+}
+
+/** One by one: a file may have very many, and very many that are none. */
+function* hostsAndTags({ hosts, tagOwners }: Names): Iterable<string> {
+  yield* hosts.keys()
+  yield* tagOwners.keys()
 }
 
 function autogroupOf(text: string, name: string, reading: Reading): SelectorValue | Refused {
@@ -106,7 +112,7 @@ function autogroupOf(text: string, name: string, reading: Reading): SelectorValu
 }
 
 function domainOf(text: string): SelectorValue | Refused {
-  const match = /^user:\*@([^\s:*@]+)$/.exec(text)
+  const match = /^user:\*@([^\s:*@\p{Cc}\p{Cf}]+)$/u.exec(text)
   if (match !== null) return { kind: 'domain', domain: match[1] as string }
   if (isLogin(text.slice(5))) return refused(`is no selector: write ${quoted(text.slice(5))} alone`)
   return refused('is no selector: write user:*@DOMAIN, and no other wildcard')

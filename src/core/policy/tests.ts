@@ -1,6 +1,6 @@
 // The policy file's own tests: decided by its selectors alone, and with a netmap by its real nodes too.
 import { ask, type PairVerdict } from './ask.js'
-import type { Place } from './diagnostics.js'
+import { type Place, printable } from './diagnostics.js'
 import type { Netmap } from './netmap.js'
 import { protocolName } from './ports.js'
 import { byAddress, perhaps, Reach, yes } from './reach.js'
@@ -43,9 +43,9 @@ function runTest(reach: Reach, test: PolicyTest, number: string): PolicyTestResu
   return {
     line: test.place.line,
     column: test.place.column,
-    name,
+    name: printable(name),
     outcome,
-    reasons: [...failed, ...undecided, ...notes],
+    reasons: [...failed, ...undecided, ...notes].map(printable),
   }
 }
 

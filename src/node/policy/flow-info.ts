@@ -32,7 +32,7 @@ export interface FlowInfo {
   readonly bytesReceived: number
   /** ms. */
   readonly duration: number
-  /** How often the same was refused since it was told last. */
+  /** How often the same was refused, or begun by a peer and over without a byte, since it was told last. */
   readonly count: number
 }
 

@@ -66,7 +66,8 @@ export function handleListen(
   if (layer.flows.size >= limits.connections || !listener.hasRoom(path)) {
     if (layer.flows.size >= limits.connections) counters.tcpConnectionsFull++
     else counters.tcpBacklogFull++
-    if (ticket !== undefined) gate?.ended(ticket, 0, 0, false, now)
+    // Who asked before ends it, too.
+    if (ticket !== undefined && admitted === undefined) gate?.ended(ticket, 0, 0, false, now)
     return true
   }
   const local = copyWords(ip.destination)

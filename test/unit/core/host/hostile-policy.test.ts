@@ -425,6 +425,13 @@ describe('a forwarder', () => {
     expect(ended.sort()).toEqual(['tcp', 'udp'])
     expect(s.gate.counters.cutIn).toBe(1)
   })
+
+  it('hears once that a flow is over for which there was no room', () => {
+    s = createGatedStack(policyOf(text, nodes), { connections: 0 })
+    s.stack.forward({ prefixes: routes('192.0.2.0/24') }, { tcp: request => void request.accept(() => silent, s.now) })
+    s.put(ci, segment({ from: '10.7.0.2', to: '192.0.2.9', port: 80 }))
+    expect(s.flows).toHaveLength(1)
+  })
 })
 
 describe('in report mode', () => {
@@ -456,6 +463,27 @@ describe('a flood of refusals', () => {
     s.wait(10_000)
     s.put(ci, segment({ from: '10.7.0.2', port: 23 }))
     expect(s.flows.at(-1)).toMatchObject({ decision: 'denied', destinationPort: 23, count: 500 })
+  })
+
+  it('and so are probes of a peer that may: to a port where nobody listens, and connections that are given up at once', () => {
+    for (let i = 0; i < 500; i++) s.put(ci, segment({ from: '10.7.0.2', fromPort: 1024 + i, port: 443 }))
+    for (let i = 0; i < 500; i++) {
+      s.put(ci, segment({ from: '10.7.0.2', fromPort: 1024 + i, port: 22, sequence: 7 }))
+      s.put(ci, segment({ from: '10.7.0.2', fromPort: 1024 + i, port: 22, sequence: 8, flags: 4 }))
+    }
+    expect(s.flows).toMatchObject([{ destinationPort: 443 }, { destinationPort: 22, count: 1 }])
+    expect(s.gate.counters).toMatchObject({ allowedIn: 1000, untold: 998 })
+    s.wait(10_000)
+    s.put(ci, segment({ from: '10.7.0.2', port: 443 }))
+    expect(s.flows.at(-1)).toMatchObject({ decision: 'allowed', destinationPort: 443, count: 500 })
+  })
+
+  it('and so is a scan in report mode', () => {
+    s.setPolicy(policyOf(text, nodes, { mode: 'report' }))
+    for (let port = 1000; port < 2000; port++) s.put(db, segment({ from: '10.7.0.3', port }))
+    for (let i = 0; i < 1000; i++) s.put(db, ipPacket(ip('10.7.0.3'), ip('10.7.0.1'), 47, new Uint8Array(8)))
+    expect(s.flows).toHaveLength(100)
+    expect(s.gate.counters).toMatchObject({ reportedIn: 2000, untold: 1900 })
   })
 })
 

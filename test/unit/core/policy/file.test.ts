@@ -1,6 +1,7 @@
 // The file itself: HuJSON with places, fields and sections, names, and what is refused, ignored or cannot be evaluated.
 import { describe, expect, it } from 'vitest'
 import { hasErrors, parsePolicy } from '../../../../src/core/policy/policy.js'
+import { runPolicyTests } from '../../../../src/core/policy/tests.js'
 import { acl, allows, errors, file, grant, messages, warnings } from './support.js'
 
 const first = (text: string) => parsePolicy(text).diagnostics[0]
@@ -190,5 +191,40 @@ describe('a grant', () => {
 
   it('has no ports in dst', () => {
     expect(errors(grant('*', 'tag:web:22', '22'))[0]).toContain('did you mean "tag:web"?')
+  })
+})
+
+describe('text of a file', () => {
+  it('moves no cursor and begins no line, wherever it is shown', () => {
+    const nasty = ['\u001b[2J', '\n::error::x', '\u009b', '\u2028', '\u202e', '\u0085']
+    for (const evil of nasty) {
+      const texts = [
+        file({ acls: [rule({ dst: [`a${evil}`] })] }),
+        file({ acls: [rule({ dst: [`tag:web:${evil}`], src: [`x${evil}`], proto: evil })], [evil]: 1 }),
+        grant('*', 'tag:web', [`tcp:${evil}`, `${evil}:1`, evil, `1${evil},2`]),
+        file({ acls: [], ipsets: { [evil]: [evil, `add ${evil}`] }, hosts: { [evil]: evil } }),
+        file({ acls: [], groups: { [`group:${evil}`]: [`a${evil}@b`] }, tagOwners: { [evil]: [evil] } }),
+        file({ acls: [rule({ srcPosture: [evil] })], tests: [{ src: evil, accept: [`tag:web:${evil}`, evil] }] }),
+      ]
+      for (const text of texts) {
+        const document = parsePolicy(text)
+        const shown = [
+          ...document.diagnostics.map(({ message }) => message),
+          ...runPolicyTests(document).flatMap(({ name, reasons }) => [name, ...reasons]),
+          ...document.rules.map(each => each.text),
+        ]
+        expect(shown.filter(each => /[\p{Cc}\u2028\u2029\u202a-\u202e]/u.test(each))).toEqual([])
+      }
+    }
+  })
+
+  it('that could do so is no name of a group, a host, an IP set or a user', () => {
+    for (const evil of ['a\u001b[2J', 'a\u009b', 'a\u202eb']) {
+      expect(errors(file({ acls: [], groups: { [`group:${evil}`]: [] } }))).toHaveLength(1)
+      expect(errors(file({ acls: [], groups: { 'group:a': [`${evil}@x.com`] } }))).toHaveLength(1)
+      expect(errors(file({ acls: [], hosts: { [evil]: '10.0.0.1' } }))).toHaveLength(1)
+      expect(errors(file({ acls: [], ipsets: { [`ipset:${evil}`]: [] } }))).toHaveLength(1)
+      expect(errors(file({ acls: [rule({ src: [`user:*@${evil}`] })] }))).toHaveLength(1)
+    }
   })
 })

@@ -43,6 +43,7 @@ describe('proto of acls', () => {
   })
 
   it.each([
+    ['icmp', 1],
     ['igmp', 2],
     ['ipv4', 4],
     ['ip-in-ip', 4],
@@ -55,6 +56,13 @@ describe('proto of acls', () => {
     expect(reach(acl('*', 'tag:web:*', { proto: name }), `web1:0/${number}`)).toBe(true)
     expect(reach(acl('*', 'tag:web:*', { proto: name }), 'web1:22')).toBe(false)
     expect(errors(acl('*', 'tag:web:22', { proto: name }))[0]).toContain('has none: write "*"')
+  })
+
+  it('ipv6-icmp is one as well (P-proto-portless)', () => {
+    const policy = acl('*', 'tag:web:*', { proto: 'ipv6-icmp' })
+    expect(allows(policy, 'fd7a::1', '[fd7a::11]:0/58')).toBe(true)
+    expect(allows(policy, 'fd7a::1', '[fd7a::11]:22')).toBe(false)
+    expect(errors(acl('*', 'tag:web:22', { proto: 'ipv6-icmp' }))[0]).toContain('has none: write "*"')
   })
 
   it.each([

@@ -1,5 +1,9 @@
 // Each row of the tables of src and dst, and the autogroups: what it lets through in a small network, and what is refused.
 import { describe, expect, it } from 'vitest'
+import { Diagnostics } from '../../../../src/core/policy/diagnostics.js'
+import { readIpsets } from '../../../../src/core/policy/ipsets.js'
+import { readSelector } from '../../../../src/core/policy/selectors.js'
+import { Suggester } from '../../../../src/core/policy/suggest.js'
 import { acl, allows, errors, file, grant, network, node, warnings } from './support.js'
 
 describe('a source', () => {
@@ -210,6 +214,11 @@ describe('autogroups', () => {
     expect(allows(policy, 'laptop', 'web1:22', { nodes })).toBe(true)
     expect(allows(policy, 'desktop', 'web1:22', { nodes })).toBe(false)
     expect(errors(acl('autogroup:administrator', '*:22'))).toHaveLength(1)
+    for (const role of ['owner', 'admin', 'network-admin', 'it-admin', 'billing-admin', 'auditor']) {
+      const having = network.nodes.map(each => (each.name === 'phone' ? { ...each, roles: [role] } : each))
+      expect(allows(acl(`autogroup:${role}`, 'tag:web:22'), 'phone', 'web1:22', { nodes: having })).toBe(true)
+      expect(allows(acl('tag:ci', `autogroup:${role}:22`), 'ci1', 'phone:22', { nodes: having })).toBe(true)
+    }
   })
 
   it('synced groups are those that the netmap gives; without them the rule grants nothing (P-src-synced-group)', () => {
@@ -224,5 +233,49 @@ describe('autogroups', () => {
 
   it('nonroot is none of these (P-autogroup-nonroot)', () => {
     expect(errors(acl('autogroup:nonroot', '*:22'))[0]).toContain('ssh rules')
+  })
+})
+
+describe('very many names that nothing defines', () => {
+  /** Counts how many of its keys are looked at. */
+  class Watched<V> extends Map<string, V> {
+    seen = 0
+
+    override *keys(): MapIterator<string> {
+      for (const key of super.keys()) {
+        this.seen++
+        yield key
+      }
+      return undefined
+    }
+  }
+  const place = { line: 1, column: 1 }
+  const reading = () => ({ diagnostics: new Diagnostics(), suggest: new Suggester() })
+  const filled = <V>(prefix: string, value: V) =>
+    new Watched(Array.from({ length: 3000 }, (_, i): [string, V] => [`${prefix}${i}`, value]))
+
+  it('cost a look at the known ones for the first hundred suggestions alone', () => {
+    const names = {
+      groups: filled<string[]>('group:g', []),
+      hosts: filled<[]>('h', []),
+      ipsets: filled<[]>('ipset:s', []),
+      tagOwners: filled<string[]>('tag:t', []),
+    }
+    const all = reading()
+    for (let i = 0; i < 1000; i++) {
+      for (const text of [`tag:x${i}`, `group:x${i}`, `ipset:x${i}`, `x${i}`]) {
+        readSelector({ text, place }, 'src', names, all)
+      }
+    }
+    const { groups, hosts, ipsets, tagOwners } = names
+    expect(groups.seen + hosts.seen + ipsets.seen + tagOwners.seen).toBeLessThan(100 * 2100)
+  })
+
+  it('and so in IP sets', () => {
+    const hosts = filled<[]>('h', [])
+    const items = Array.from({ length: 1000 }, (_, i) => ({ kind: 'string' as const, place, value: `host:x${i}` }))
+    const value = { kind: 'array' as const, place, items }
+    readIpsets({ kind: 'object', place, members: [{ key: 'ipset:a', place, value }] }, hosts, reading())
+    expect(hosts.seen).toBeLessThan(100 * 2100)
   })
 })
