@@ -29,6 +29,8 @@ export interface NaivePolicy {
   ipsets?: Record<string, string[]>
   acls?: NaiveRule[]
   grants?: NaiveRule[]
+  /** A condition on every rule that has none of its own. */
+  defaultSrcPosture?: string[]
 }
 
 export interface NaiveFlow {
@@ -37,6 +39,8 @@ export interface NaiveFlow {
   protocol: number
   /** Of the destination; 0 where the protocol has none. */
   port: number
+  /** It came through the routes of another machine than its own. */
+  routed?: boolean
 }
 
 /** An address as a number, and how many bits its family has. */
@@ -49,6 +53,11 @@ function v4(text: string): Number128 | undefined {
   const parts = text.split('.')
   if (parts.length !== 4 || !parts.every(part => /^\d{1,3}$/.test(part) && Number(part) < 256)) return undefined
   return { bits: 32, value: parts.reduce((sum, part) => sum * 256n + BigInt(part), 0n) }
+}
+
+/** `::ffff:1.2.3.4` is 1.2.3.4. */
+function mapped(text: string): Number128 | undefined {
+  return text.toLowerCase().startsWith('::ffff:') ? v4(text.slice(7)) : undefined
 }
 
 function v6(text: string): Number128 | undefined {
@@ -67,12 +76,17 @@ function v6(text: string): Number128 | undefined {
 const known = new Map<string, Number128 | undefined>()
 
 function address(text: string): Number128 | undefined {
-  if (!known.has(text)) known.set(text, v4(text) ?? v6(text))
+  if (!known.has(text)) known.set(text, v4(text) ?? mapped(text) ?? v6(text))
   return known.get(text)
 }
 
-/** Whether `text`, an address or a CIDR, covers the address. */
+/** Whether `text`, an address, a CIDR or `FIRST-LAST`, covers the address. */
 function covers(text: string, one: string): boolean {
+  const [from, to] = text.split('-').map(address)
+  if (from && to) {
+    const asked = address(one)
+    return asked?.bits === from.bits && from.value <= asked.value && asked.value <= to.value
+  }
   const [base = '', length] = text.split('/')
   const range = address(base)
   const member = address(one)
@@ -123,25 +137,39 @@ function portsMatch(ports: string, port: number): boolean {
 export class NaiveInterpreter {
   private readonly policy: NaivePolicy
   private readonly nodes: readonly NaiveNode[]
+  /** Those that the network gives and the policy does not. */
+  private readonly synced: Record<string, string[]>
 
-  constructor(policy: NaivePolicy, nodes: readonly NaiveNode[]) {
+  constructor(policy: NaivePolicy, nodes: readonly NaiveNode[], synced: Record<string, string[]> = {}) {
     this.policy = policy
     this.nodes = nodes
+    this.synced = synced
   }
 
   /** Whether some rule allows the flow. Any rule between two addresses also allows ping. */
   allows(flow: NaiveFlow): boolean {
-    if (flow.protocol === (flow.source.includes(':') ? 58 : 1)) return this.allowsPing(flow.source, flow.destination)
+    if (flow.protocol === (flow.source.includes(':') ? 58 : 1))
+      return this.allowsPing(flow.source, flow.destination, flow.routed)
     return this.#rules().some(rule => this.#pairMatches(rule, flow) && this.#serviceMatches(rule, flow))
   }
 
   /** Whether a rule stands between the two addresses, whatever for. */
-  allowsPing(source: string, destination: string): boolean {
-    return this.#rules().some(rule => this.#pairMatches(rule, { source, destination, protocol: 1, port: 0 }, true))
+  allowsPing(source: string, destination: string, routed = false): boolean {
+    const flow = { source, destination, protocol: 1, port: 0, routed }
+    return this.#rules().some(rule => this.#pairMatches(rule, flow, true))
   }
 
   #rules(): { rule: NaiveRule; kind: 'acl' | 'grant' }[] {
-    const evaluable = (rule: NaiveRule) => !rule.via && !rule.srcPosture
+    const hasRoles = this.nodes.some(node => node.roles !== undefined)
+    const isKnown = (selector: string) => {
+      if (selector.startsWith('autogroup:shared') || selector.startsWith('svc:')) return false
+      if (/^autogroup:(owner|admin)/.test(selector)) return hasRoles
+      const synced = /^group:[^:@]+@[^:@]+/.exec(selector)
+      return synced === null || this.synced[synced[0]] !== undefined
+    }
+    // One condition, or one selector, of which nobody here can say whether it holds: then the rule grants nothing.
+    const evaluable = (rule: NaiveRule) =>
+      !rule.via && !rule.srcPosture && !this.policy.defaultSrcPosture && [...rule.src, ...rule.dst].every(isKnown)
     return [
       ...(this.policy.acls ?? []).filter(evaluable).map(rule => ({ rule, kind: 'acl' as const })),
       // Without `ip` a grant is about applications, not about packets.
@@ -157,8 +185,8 @@ export class NaiveInterpreter {
         const at = dst.lastIndexOf(':')
         const target = kind === 'acl' ? dst.slice(0, at) : dst
         const ports = kind === 'acl' ? dst.slice(at + 1) : '*'
-        if (!this.#isSource(src, flow.source)) return false
-        if (!this.#isDestination(target.replace(/^\[(.*)\]$/, '$1'), flow.destination, flow.source)) return false
+        if (!this.#isSource(src, flow.source, flow.routed ?? false)) return false
+        if (!this.#isDestination(target.replace(/^\[(.*)\]$/, '$1'), flow)) return false
         return anyPort || kind === 'grant' || !hasPorts(flow.protocol) || portsMatch(ports, flow.port)
       }),
     )
@@ -181,26 +209,26 @@ export class NaiveInterpreter {
     })
   }
 
-  #isSource(selector: string, one: string): boolean {
+  #isSource(selector: string, one: string, routed: boolean): boolean {
     if (selector === '*') {
       return this.nodes.some(
-        node => owns(node, one) || node.routes.some(route => isSubnet(route) && covers(route, one)),
+        node => (owns(node, one) && !routed) || node.routes.some(route => isSubnet(route) && covers(route, one)),
       )
     }
     if (selector === 'autogroup:danger-all') return true
-    return this.#covers(selector, one)
+    return this.#covers(selector, one, routed)
   }
 
-  #isDestination(selector: string, one: string, source: string): boolean {
+  #isDestination(selector: string, { destination: one, source, routed }: NaiveFlow): boolean {
     if (selector === '*') return true
     if (selector === 'autogroup:internet') return isInternet(one) && this.#goesThroughExit(one)
     if (selector === 'autogroup:self') {
-      const from = this.nodes.find(node => owns(node, source))
+      const from = routed ? undefined : this.nodes.find(node => owns(node, source))
       return this.nodes.some(
         node => owns(node, one) && isOfUser(node) && from !== undefined && isOfUser(from) && node.user === from.user,
       )
     }
-    return this.#covers(selector, one)
+    return this.#covers(selector, one, false)
   }
 
   /** What a subnet router brings to its subnet is no way out, unless that router is an exit node as well. */
@@ -214,9 +242,9 @@ export class NaiveInterpreter {
     return routers.length === 0 || nearest.some(({ node }) => node.routes.some(route => !isSubnet(route)))
   }
 
-  /** Selectors that mean the same at either end. */
-  #covers(selector: string, one: string): boolean {
-    const some = (is: (node: NaiveNode) => boolean) => this.nodes.some(node => owns(node, one) && is(node))
+  /** Selectors that mean the same at either end. Through routes an address is nobody's. */
+  #covers(selector: string, one: string, routed: boolean): boolean {
+    const some = (is: (node: NaiveNode) => boolean) => !routed && this.nodes.some(node => owns(node, one) && is(node))
     if (selector === 'autogroup:member' || selector === 'autogroup:members') return some(isOfUser)
     if (selector === 'autogroup:tagged') return some(node => node.tags.length > 0)
     if (selector === 'autogroup:shared') return false
@@ -224,7 +252,7 @@ export class NaiveInterpreter {
       return some(node => isOfUser(node) && (node.roles ?? []).includes(selector.slice(10)))
     if (selector.startsWith('tag:')) return some(node => node.tags.includes(selector))
     if (selector.startsWith('group:')) {
-      return (this.policy.groups?.[selector] ?? []).some(member =>
+      return (this.policy.groups?.[selector] ?? this.synced[selector] ?? []).some(member =>
         some(node => isOfUser(node) && isUser(member, node.user as string)),
       )
     }

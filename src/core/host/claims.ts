@@ -24,10 +24,16 @@ export function claimsByKey(nodes: readonly NetmapNode[]): Map<string, Claims> {
   return claims
 }
 
-/** By their own addresses. */
-export function ownersOf(nodes: readonly NetmapNode[]): PrefixTable<NetmapNode> {
-  const table = createPrefixTable<NetmapNode>()
-  for (const node of nodes) for (const address of node.addresses) table.insert(hostPrefix(address), node)
+/** What leads to an expired node, and to what is behind it, is true: unless a node that is there has the same or what is nearer. */
+export function expiredAddresses(expired: readonly NetmapNode[], nodes: readonly NetmapNode[]): PrefixTable<boolean> {
+  const table = createPrefixTable<boolean>()
+  if (expired.length === 0) return table
+  const insert = (node: NetmapNode, isExpired: boolean) => {
+    for (const route of node.routes) table.insert(route, isExpired)
+    for (const address of node.addresses) table.insert(hostPrefix(address), isExpired)
+  }
+  for (const node of expired) insert(node, true)
+  for (const node of nodes) insert(node, false)
   return table
 }
 

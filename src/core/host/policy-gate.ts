@@ -5,9 +5,8 @@ import type { IpAddress } from '../base/address.js'
 import type { PrefixTable } from '../base/prefix-table.js'
 import type { FlowGate, FlowTicket } from '../netstack/gate.js'
 import type { RuleReference } from '../policy/compile.js'
-import type { NetmapNode } from '../policy/netmap.js'
 import { type AddressWords, addressOf, copyWords, protocolIcmp, protocolIcmpv6 } from '../wire/ip.js'
-import { type Claims, claimsByKey, noClaims, ownersOf, type Standing, textOf } from './claims.js'
+import { type Claims, claimsByKey, expiredAddresses, noClaims, type Standing, textOf } from './claims.js'
 import { Denials } from './denials.js'
 import { createFlowCounters, type FlowPolicy, type FlowReport, type Refusal } from './flow-policy.js'
 
@@ -60,7 +59,7 @@ export class PolicyGate implements FlowGate {
   readonly #probes = new Denials()
   #policy: FlowPolicy
   #claims: ReadonlyMap<string, Claims>
-  #expired: PrefixTable<NetmapNode>
+  #expired: PrefixTable<boolean>
   /** By path, as long as nothing changes. */
   readonly #claimsOf = new Map<number, Claims>()
   /** The last flow of ours that was refused. */
@@ -70,7 +69,7 @@ export class PolicyGate implements FlowGate {
     this.#options = options
     this.#policy = options.policy
     this.#claims = claimsByKey(options.policy.nodes)
-    this.#expired = ownersOf(options.policy.expired)
+    this.#expired = expiredAddresses(options.policy.expired, options.policy.nodes)
   }
 
   get policy(): FlowPolicy {
@@ -86,7 +85,7 @@ export class PolicyGate implements FlowGate {
   setPolicy(policy: FlowPolicy): void {
     this.#policy = policy
     this.#claims = claimsByKey(policy.nodes)
-    this.#expired = ownersOf(policy.expired)
+    this.#expired = expiredAddresses(policy.expired, policy.nodes)
     this.#claimsOf.clear()
   }
 
@@ -262,7 +261,7 @@ export class PolicyGate implements FlowGate {
   }
 
   #isExpired(address: IpAddress): boolean {
-    return this.#expired.size > 0 && this.#expired.lookup(address, 0, address.length as 4 | 16) !== undefined
+    return this.#expired.size > 0 && this.#expired.lookup(address, 0, address.length as 4 | 16) === true
   }
 }
 

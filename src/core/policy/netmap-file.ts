@@ -1,7 +1,7 @@
 // Reads a netmap file: who is who, as JSON. docs/netmap.schema.json is its published form; comments and trailing commas may stand
 // in it, as in a policy file. What cannot be used is an error with its place, and a file with an error is used in no part.
 import { type IpAddress, type Prefix, parseAddress, parsePrefix, unmapAddress } from '../base/address.js'
-import { decodeKey } from '../base/base64.js'
+import { decodeKey, encodeKey } from '../base/base64.js'
 import { isTag } from '../base/tag.js'
 import { type Diagnostic, Diagnostics, type Place } from './diagnostics.js'
 import { type HuJson, type HuJsonMember, quoted, readHuJson } from './hujson.js'
@@ -50,9 +50,21 @@ export function parseNetmap(text: string, limits: Partial<NetmapLimits> = {}): N
 
 /** What is wrong with the nodes beside each other, and under a policy, with their places. */
 export function checkNetmapFile({ netmap, places }: NetmapFile, document?: PolicyDocument): Diagnostic[] {
-  return checkNetmap(netmap, document).map(({ code, node, message }) => {
+  return [...checkNetmap(netmap, document), ...sharedKeys(netmap.nodes)].map(({ code, node, message }) => {
     const { line, column } = places[node] ?? start
     return { severity: 'error', line, column, code, message }
+  })
+}
+
+/** Whoever has the key would speak for both. A configuration has each key once, or says itself that it does not. */
+function sharedKeys(nodes: readonly NetmapNode[]): { code: string; node: number; message: string }[] {
+  const names = new Map<string, string>()
+  return nodes.flatMap(({ name, key }, node) => {
+    if (key === undefined) return []
+    const first = names.get(key.join())
+    if (first === undefined) names.set(key.join(), name)
+    const message = `${first} and ${name} both have the key ${encodeKey(key).slice(0, 8)}…: each node has its own`
+    return first === undefined ? [] : [{ code: 'key-claimed-twice', node, message }]
   })
 }
 

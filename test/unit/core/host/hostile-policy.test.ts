@@ -310,6 +310,26 @@ describe('a flow that stands', () => {
   })
 })
 
+describe('an expired router', () => {
+  const old = { ...node('old', 6, ['10.7.0.6'], ['tag:router']), routes: routes('10.20.0.0/16') }
+  const allowed = `{ "acls": [{ "action": "accept", "src": ["*"], "dst": ["*:*"] }], "tagOwners": { "tag:web": [], "tag:router": [] } }`
+  const web = node('web1', 1, ['10.7.0.1'], ['tag:web'])
+  const dial = () => s.stack.connect({ address: ip('10.20.0.9'), port: 80 }, silent, s.now)
+
+  it('is no way to what is behind it', () => {
+    s.setPolicy(policyOf(allowed, [web], { expired: [old] }))
+    expect(dial).toThrow(expect.objectContaining({ code: 'EACCES' }))
+    expect(s.gate.counters).toMatchObject({ deniedExpiredOut: 1 })
+  })
+
+  it('is none in the way of another, and of itself with a new entry', () => {
+    s.setPolicy(policyOf(allowed, [web, { ...old, name: 'new' }], { expired: [old] }))
+    expect(dial).not.toThrow()
+    s.put(6, segment({ from: '10.7.0.6', port: 22 }))
+    expect(answers()).toContain('syn-ack')
+  })
+})
+
 describe('UDP and echoes', () => {
   const message = (from: string, fromPort: number, port: number) =>
     udpPacket(ip(from), fromPort, ip('10.7.0.1'), port, new Uint8Array(10))

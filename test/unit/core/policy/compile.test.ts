@@ -22,6 +22,14 @@ describe('decide', () => {
     expect(() => policy.ruleAt(-1)).toThrow(RangeError)
   })
 
+  it('gives the first rule though rules of another source, which are many, stand between', () => {
+    const many = Array.from({ length: 100 }, (_, i) => rule(['tag:ci'], [i < 20 ? 'tag:db:1' : 'tag:web:22']))
+    const policy = compiled(
+      file({ acls: [rule(['tag:ci'], ['tag:db:1']), rule(['100.64.0.13'], ['tag:web:22']), ...many] }),
+    )
+    expect(policy.decide(address('100.64.0.13'), address('100.64.0.11'), 6, 22)).toBe(1)
+  })
+
   it('unmaps IPv4-mapped addresses, and lets no other address pass', () => {
     const policy = compiled(acl('alice@example.com', 'tag:web:443'))
     const [from, to] = [address('::ffff:100.64.0.1'), address('::ffff:100.64.0.11')]

@@ -126,6 +126,23 @@ describe('a netmap file', () => {
       [3, 3, 'address-claimed-twice'],
     ])
   })
+
+  it('says of two nodes with one key where the second stands: whoever has it would be both', () => {
+    const text = encodeKey(key)
+    const file = parseNetmap(`{ "nodes": [
+  { "name": "web1", "addresses": ["10.7.0.3"], "key": "${text}" },
+  { "name": "web2", "addresses": ["10.7.0.4"] },
+  { "name": "db1", "addresses": ["10.7.0.5"], "key": "${text}" },
+] }`)
+    expect(checkNetmapFile(file)).toMatchObject([
+      {
+        line: 4,
+        column: 3,
+        code: 'key-claimed-twice',
+        message: expect.stringMatching(/^web1 and db1 both have the key/),
+      },
+    ])
+  })
 })
 
 describe('the published schema', () => {
