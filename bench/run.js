@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util'
 import { createAeadSuite } from '../dist/app/bench/aead.js'
 import { createMacroSuite, floorSuite } from '../dist/app/bench/macro.js'
 import { microSuite } from '../dist/app/bench/micro.js'
+import { policySuite } from '../dist/app/bench/policy.js'
 import { runBench } from '../dist/app/bench/run.js'
 import { onRequest } from './on-request.js'
 import { aeadPeers } from './peers/aead.js'
@@ -27,6 +28,7 @@ const tolerance = values.tolerance === undefined ? undefined : Number(values.tol
 const failed = []
 const usual = [
   microSuite,
+  policySuite,
   createAeadSuite(await aeadPeers()),
   floorSuite,
   createMacroSuite(otherClients),

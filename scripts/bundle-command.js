@@ -17,6 +17,8 @@ export async function bundleCommand(root) {
     bundle: true,
     external: apart,
     platform: 'node',
+    // jsonc-parser's main is UMD, whose parts esbuild cannot see.
+    mainFields: ['module', 'main'],
     target: 'node20',
     format: 'cjs',
     define: { 'import.meta.url': 'importMetaUrl' },

@@ -5,6 +5,9 @@
 // A list: { "title", "intro", "prefixes": ["W", "X"], "lines": [{ "id": "W1", "statement", "source" }] }. A tag is a prefix and
 // a number, or, for a prefix that ends in a hyphen, a word. A title may have several. A scenario, a file *.txt, has its tags in
 // its first line.
+//
+// A list may have "tables", beginnings of ids: each such line must have "accepted", a case, and "refused", one or more. Cases
+// are data that a test of their own runs; here they are shown.
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -43,11 +46,13 @@ function readLists() {
     return { ...list, name: file.replace(/\.json$/, '') }
   })
   const seen = new Set()
-  for (const { name, prefixes, lines } of all) {
-    for (const { id, statement, source } of lines) {
+  for (const { name, prefixes, lines, tables = [] } of all) {
+    for (const { id, statement, source, accepted, refused } of lines) {
       if (seen.has(id)) problems.push(`${name}.json: ${id} stands twice`)
       if (!statement || !source) problems.push(`${name}.json: ${id} lacks its statement or its source`)
       if (!tagPattern(prefixes).test(`(${id})`)) problems.push(`${name}.json: ${id} has none of the list's prefixes`)
+      if (tables.some(start => id.startsWith(start)) && (accepted === undefined || !(refused?.length > 0)))
+        problems.push(`${name}.json: ${id} lacks a case that is accepted, or one that is refused`)
       seen.add(id)
     }
   }
@@ -115,12 +120,17 @@ function closing(text, start) {
   return -1
 }
 
-function pageOf({ name, title, intro, lines }) {
-  const rows = lines.map(({ id, statement, source }) => {
+function pageOf({ name, title, intro, lines, tables }) {
+  const columns = ['', 'What holds', 'Source', ...(tables === undefined ? [] : ['Accepted', 'Refused']), 'Shown by']
+  const rows = lines.map(({ id, statement, source, accepted, refused }) => {
     const shown = tests
       .filter(({ ids }) => ids.includes(id))
       .map(test => `[${cell(`${nameOf(test.file)}: ${test.title}`)}](../../${test.file})`)
-    return `| ${id} | ${cell(statement)} | ${cell(source)} | ${shown.join('<br>')} |`
+    const cases =
+      tables === undefined
+        ? []
+        : [accepted === undefined ? '' : caseText(accepted), (refused ?? []).map(caseText).join('<br>')]
+    return [id, cell(statement), cell(source), ...cases, shown.join('<br>')]
   })
   return `<!-- Made by scripts/conformance.js from ${name}.json and the titles of the tests; run it after a change of either. -->
 
@@ -128,10 +138,19 @@ function pageOf({ name, title, intro, lines }) {
 
 ${intro}
 
-| | What holds | Source | Shown by |
-| --- | --- | --- | --- |
-${rows.join('\n')}
+|${columns.map(column => ` ${column}${column && ' '}|`).join('')}
+|${columns.map(() => ' --- |').join('')}
+${rows.map(row => `| ${row.join(' | ')} |`).join('\n')}
 `
+}
+
+/** A case on one line: its parts as they would stand in a file, then the flow or the error. */
+function caseText({ flow, error, ...parts }) {
+  const shown = Object.entries(parts).map(
+    ([part, value]) => `${part} \`${JSON.stringify(value).replaceAll('|', '\\|')}\``,
+  )
+  const what = flow ?? (error === undefined ? undefined : `error ${error}`)
+  return [...shown, ...(what === undefined ? [] : [`**${cell(what)}**`])].join(', ')
 }
 
 /** A file as a reader looks for it. */

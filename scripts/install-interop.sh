@@ -7,7 +7,7 @@ packages=(wireguard-go wireguard-tools iproute2 util-linux procps openssh-client
   wget python3-pip python3-requests python3-httpx python3-socks ansible-core bind9-dnsutils dnsmasq-base
   postgresql postgresql-client redis-server redis-tools mariadb-server mariadb-client docker-registry skopeo
   openssl rabbitmq-server exim4-daemon-light zsh fish strace
-  python3-venv systemd nix-bin)
+  python3-venv systemd nix-bin libxml2-utils)
 
 missing=()
 for package in "${packages[@]}"; do

@@ -105,12 +105,38 @@ export const errorCodes = {
     remedy: 'End that process, which the message names.',
   },
   LOG_FAILED: {
-    means: 'The file or the service of --connection-log cannot be written.',
-    remedy: 'Check its directory, or that the syslog daemon runs.',
+    means: 'The file or the service of --connection-log cannot be written, or not be read by `tunless policy suggest`.',
+    remedy: 'Check its path and directory, or that the syslog daemon runs.',
   },
   READY_FILE_FAILED: {
     means: 'The file of --ready-file or --pid-file cannot be written.',
     remedy: 'Check its directory.',
+  },
+  REPORT_FAILED: {
+    means: 'The file of `tunless policy test --format FORMAT=FILE` cannot be written.',
+    remedy: 'Check its directory.',
+  },
+  POLICY_UNREADABLE: {
+    means: 'The file of --policy or --netmap cannot be read. Nothing is opened without the policy that was asked for.',
+    remedy: 'Check the path and its permissions.',
+  },
+  POLICY_INVALID: {
+    means: 'The policy file has errors. The message names line, column, the thing and the remedy.',
+    remedy: 'Correct these lines; `tunless policy check` shows all of them.',
+  },
+  NETMAP_INVALID: {
+    means:
+      'The netmap, a file or what the configuration says of its peers, cannot be used: a name or an address is claimed twice, a tag has no owner in the policy, or the file has an error.',
+    remedy: 'Correct what the message names.',
+  },
+  POLICY_DENIED: {
+    means:
+      'No rule of the policy allows this connection, here or at the other side. The message shows the missing rule.',
+    remedy: 'Have the rule added to the policy file, or reach the target from a node that may.',
+  },
+  POLICY_NOT_ENFORCED: {
+    means: 'The command was told to keep to a policy, and the running tunnel that it would join does not enforce it.',
+    remedy: 'Restart that tunnel with --policy, or leave --policy out here.',
   },
 } as const
 

@@ -29,6 +29,10 @@ export type { TunnelLookup } from './node/lookup.js'
 export { openTunnel } from './node/open.js'
 export type { PeerInfo, PeerSettings, TunnelStats } from './node/peer-info.js'
 export type { PingOptions, PingResult } from './node/ping.js'
+export type { FlowEnd, FlowInfo } from './node/policy/flow-info.js'
+export type { PolicySource } from './node/policy/source.js'
+export type { TagConnectOptions } from './node/policy/tag-connect.js'
+export type { PolicyOptions } from './node/policy/tunnel-policy.js'
 export type { ReadyOptions } from './node/ready.js'
 export type {
   DroppedConnection,

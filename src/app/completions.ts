@@ -14,8 +14,10 @@ export interface CommandWords {
   readonly name: string
   readonly description: string
   readonly options: readonly OptionWords[]
-  /** What its first operand is: a program, one of these, or something that a shell cannot know. */
-  readonly operand: 'command' | 'none' | readonly string[]
+  /** What its first operand is: a program, a file, one of these, or something that a shell cannot know. */
+  readonly operand: 'command' | 'file' | 'none' | readonly string[]
+  /** Sub-commands of its own, which stand in the operand's place. */
+  readonly commands: readonly CommandWords[]
 }
 
 export function completions(shell: Shell, commands: readonly CommandWords[]): string {
@@ -27,7 +29,13 @@ const heading = (shell: Shell) => `# ${shell} completion for tunless, made by \`
 const globals = ['-h', '--help', '-V', '--version']
 
 function bash(commands: readonly CommandWords[]): string {
-  const cases = commands.map(({ name, options, operand }) => {
+  const flat = commands.flatMap(command => [
+    command,
+    ...command.commands.map(each => ({ ...each, name: `${command.name} ${each.name}` })),
+  ])
+  const groups = commands.filter(command => command.commands.length > 0)
+  const cases = flat.map(({ name, options, operand: own, commands: inner }) => {
+    const operand = inner.length > 0 ? inner.map(each => each.name) : own
     const values = options.flatMap(({ names, value }) => {
       if (value === undefined) return []
       const reply =
@@ -42,11 +50,13 @@ function bash(commands: readonly CommandWords[]): string {
     const operands =
       operand === 'command'
         ? `        *) COMPREPLY=($(compgen -c -- "$cur")) ;;\n`
-        : operand === 'none'
-          ? ''
-          : `        *) COMPREPLY=($(compgen -W '${operand.join(' ')}' -- "$cur")) ;;\n`
+        : operand === 'file'
+          ? `        *) compopt -o filenames 2>/dev/null; COMPREPLY=($(compgen -f -- "$cur")) ;;\n`
+          : operand === 'none'
+            ? ''
+            : `        *) COMPREPLY=($(compgen -W '${operand.join(' ')}' -- "$cur")) ;;\n`
     const byValue = values.length === 0 ? '' : `      case $prev in\n${values.join('\n')}\n      esac\n`
-    return `    ${name})
+    return `    '${name}')
 ${byValue}      case $cur in
         -*) COMPREPLY=($(compgen -W '${words}' -- "$cur")) ;;
 ${operands}      esac ;;
@@ -59,7 +69,12 @@ _tunless() {
   for ((i = 1; i < COMP_CWORD; i++)); do
     case \${COMP_WORDS[i]} in
       -*) ;;
-      *) command=\${COMP_WORDS[i]}; break ;;
+      *)
+        command=\${command:+$command }\${COMP_WORDS[i]}
+        case $command in
+          ${groups.map(({ name }) => name).join('|')}) ;;
+          *) break ;;
+        esac ;;
     esac
   done
   COMPREPLY=()
@@ -72,7 +87,21 @@ complete -o default -F _tunless tunless
 }
 
 function zsh(commands: readonly CommandWords[]): string {
-  const cases = commands.map(({ name, options, operand }) => {
+  const caseOf = ({ name, options, operand, commands: inner }: CommandWords): string => {
+    if (inner.length > 0) {
+      return `      ${name})
+        local -a ${name}_commands=(
+${described(inner)}
+        )
+        _arguments -C '(- *)'{-h,--help}'[print help]' '1: :->inner' '*:: :->inner_rest'
+        case $state in
+          inner) _describe command ${name}_commands ;;
+          inner_rest)
+            case $words[1] in
+${inner.map(caseOf).join('')}            esac ;;
+        esac ;;
+`
+    }
     const specs = options.map(({ names, description, value }) => {
       const taken =
         value === undefined
@@ -86,36 +115,41 @@ function zsh(commands: readonly CommandWords[]): string {
     const rest =
       operand === 'command'
         ? `'(-):command:_command_names -e' '*::arguments:_normal'`
-        : operand === 'none'
-          ? "'*:operand: '"
-          : `'1:operand:(${operand.join(' ')})'`
+        : operand === 'file'
+          ? "'*:file:_files'"
+          : operand === 'none'
+            ? "'*:operand: '"
+            : `'1:operand:(${operand.join(' ')})'`
     return `      ${name})
         _arguments -s \\
 ${specs.join(' \\\n')} \\
         ${rest} ;;
 `
-  })
-  const described = commands.map(
-    ({ name, description }) => `    ${quote(`${name}:${description.replaceAll(':', '\\:')}`)}`,
-  )
+  }
   return `#compdef tunless
 ${heading('zsh')}
 _tunless() {
   local context state state_descr line
   typeset -A opt_args
   local -a subcommands=(
-${described.join('\n')}
+${described(commands)}
   )
   _arguments -C '(- *)'{-h,--help}'[print help]' '(- *)'{-V,--version}'[print the version]' '1: :->command' '*:: :->rest'
   case $state in
     command) _describe command subcommands ;;
     rest)
       case $words[1] in
-${cases.join('')}      esac ;;
+${commands.map(caseOf).join('')}      esac ;;
   esac
 }
 if [ "$funcstack[1]" = _tunless ]; then _tunless "$@"; else compdef _tunless tunless; fi
 `
+}
+
+function described(commands: readonly CommandWords[]): string {
+  return commands
+    .map(({ name, description }) => `    ${quote(`${name}:${description.replaceAll(':', '\\:')}`)}`)
+    .join('\n')
 }
 
 function zshText(text: string): string {
@@ -130,29 +164,47 @@ function fish(commands: readonly CommandWords[]): string {
     `complete -c tunless -n 'not __fish_seen_subcommand_from ${names}' -s h -l help -d 'print help'`,
     `complete -c tunless -n 'not __fish_seen_subcommand_from ${names}' -s V -l version -d 'print the version'`,
   ]
-  for (const { name, description, options, operand } of commands) {
-    lines.push(`complete -c tunless -n 'not __fish_seen_subcommand_from ${names}' -a ${name} -d ${quote(description)}`)
-    const when = `-n '__fish_seen_subcommand_from ${name}'`
-    for (const { names: flags, description: told, value } of options) {
-      const spelled = flags
-        .map(flag => (flag.startsWith('--') ? `-l ${flag.slice(2)}` : `-s ${flag.slice(1)}`))
-        .join(' ')
-      const taken =
-        value === undefined
-          ? ''
-          : value === 'file'
-            ? ' -r -F'
-            : value === 'other'
-              ? ' -x'
-              : ` -x -a ${quote(value.join(' '))}`
-      lines.push(`complete -c tunless ${when} ${spelled}${taken} -d ${quote(told)}`)
+  const groups = commands.filter(command => command.commands.length > 0).map(command => command.name)
+  for (const command of commands) {
+    lines.push(
+      `complete -c tunless -n 'not __fish_seen_subcommand_from ${names}' -a ${command.name} -d ${quote(command.description)}`,
+    )
+    // The same word may be a group's sub-command.
+    const isGroup = command.commands.length > 0
+    const others = isGroup ? '' : `not __fish_seen_subcommand_from ${groups.join(' ')}; and `
+    lines.push(...fishWords(command, `${others}__fish_seen_subcommand_from ${command.name}`))
+    const inner = command.commands.map(each => each.name).join(' ')
+    const inside = `__fish_seen_subcommand_from ${command.name}; and `
+    for (const each of command.commands) {
+      lines.push(
+        `complete -c tunless -n '${inside}not __fish_seen_subcommand_from ${inner}' -a ${each.name} -d ${quote(each.description)}`,
+        ...fishWords(each, `${inside}__fish_seen_subcommand_from ${each.name}`),
+      )
     }
-    if (operand === 'command') {
-      const takers = options.flatMap(option => (option.value === undefined ? [] : option.names)).join(' ')
-      lines.push(`complete -c tunless ${when} -x -a '(__fish_complete_subcommand --fcs-skip=2 ${takers})'`)
-    } else if (operand !== 'none') lines.push(`complete -c tunless ${when} -x -a ${quote(operand.join(' '))}`)
   }
   return `${lines.join('\n')}\n`
+}
+
+function fishWords({ options, operand }: CommandWords, condition: string): string[] {
+  const when = `-n '${condition}'`
+  const lines = options.map(({ names: flags, description: told, value }) => {
+    const spelled = flags.map(flag => (flag.startsWith('--') ? `-l ${flag.slice(2)}` : `-s ${flag.slice(1)}`)).join(' ')
+    const taken =
+      value === undefined
+        ? ''
+        : value === 'file'
+          ? ' -r -F'
+          : value === 'other'
+            ? ' -x'
+            : ` -x -a ${quote(value.join(' '))}`
+    return `complete -c tunless ${when} ${spelled}${taken} -d ${quote(told)}`
+  })
+  if (operand === 'command') {
+    const takers = options.flatMap(option => (option.value === undefined ? [] : option.names)).join(' ')
+    lines.push(`complete -c tunless ${when} -x -a '(__fish_complete_subcommand --fcs-skip=2 ${takers})'`)
+  } else if (operand === 'file') lines.push(`complete -c tunless ${when} -F`)
+  else if (operand !== 'none') lines.push(`complete -c tunless ${when} -x -a ${quote(operand.join(' '))}`)
+  return lines
 }
 
 /** For all three shells: no quote within a quoted word. */

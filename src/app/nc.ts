@@ -12,6 +12,7 @@ import { carry } from './carry.js'
 import { type CompleteConfig, type ConfOptions, readConf } from './conf.js'
 import { describeReady } from './describe.js'
 import { joinGiven, joinOrOpen } from './join.js'
+import { mustKeepTo } from './joined-policy.js'
 import { createLog, type Log, type LogLevel } from './log.js'
 import { type OpenOptions, openOptions } from './open-options.js'
 import { publicKeyOf } from './public-key.js'
@@ -69,6 +70,7 @@ class Run<Code> {
     const { host, port, timeout } = this.#options
     this.#log.debug(`joined the tunnel of process ${joined.pid}`)
     try {
+      await mustKeepTo(this.#options, joined, this.#log)
       const connection = await joined.dial(host, port, { timeout, signal: this.#endings.connection })
       return await this.#carry(connection)
     } catch (error) {

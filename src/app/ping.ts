@@ -4,13 +4,14 @@ import { longestConfig } from '../core/config/lines.js'
 import { TunnelError } from '../errors.js'
 import { type ConfOptions, readConf } from './conf.js'
 import { createLog, type Log, type LogLevel } from './log.js'
+import { type OpenOptions, openOptions } from './open-options.js'
 import { formatFailure, formatHeading, formatReply, PingStatistics, type PingTarget } from './ping-format.js'
 import { print } from './print.js'
 import { endings, type Reach, withReach } from './reach.js'
 import { readStdin } from './stdin.js'
 import { aborted } from './stop.js'
 
-export interface PingCommandOptions extends ConfOptions {
+export interface PingCommandOptions extends ConfOptions, PolicyChoice {
   readonly host: string
   /** Without it until a signal. */
   readonly count?: number
@@ -28,6 +29,13 @@ export interface PingCommandOptions extends ConfOptions {
   readonly level: LogLevel
 }
 
+type PolicyChoice = Pick<OpenOptions, 'policy' | 'netmap' | 'policyMode'>
+
+/** Its family is the target's, not that of endpoints. */
+function policyOf({ family: _, ...options }: PingCommandOptions): OpenOptions {
+  return options
+}
+
 /** ping(8)'s: 0 for an answer, 1 for none, 2 for everything else. */
 export type PingExit = 0 | 1 | 2
 
@@ -40,7 +48,7 @@ export async function pingHost(options: PingCommandOptions): Promise<PingExit> {
       const sources = { env: process.env, readStdin: () => readStdin(longestConfig), warn: log.warn }
       return readConf(options, sources)
     }
-    return await withReach({ readConf: conf, log, signal, cut }, reach =>
+    return await withReach({ ...openOptions(policyOf(options)), readConf: conf, log, signal, cut }, reach =>
       new Pinging(options, reach, signal, log).run(),
     )
   } catch (error) {
@@ -131,7 +139,7 @@ class Pinging {
         if (signal.aborted || code === 'ETIMEDOUT') return
         const line = formatFailure(target, sequence, String(code))
         // Without a route no packet ever leaves, and the tunnel's own errors do not go away either.
-        if (line === undefined || code === 'ENETUNREACH') this.#fatal ??= noRoute(error, target)
+        if (line === undefined || code === 'ENETUNREACH' || code === 'EACCES') this.#fatal ??= reasonOf(error, target)
         else {
           statistics.errors++
           if (!quiet) print(`${line}\n`)
@@ -143,7 +151,9 @@ class Pinging {
   }
 }
 
-function noRoute(error: unknown, { address }: PingTarget): unknown {
+function reasonOf(error: unknown, { address }: PingTarget): unknown {
+  const { cause } = error as Error
+  if (cause instanceof TunnelError) return cause
   if ((error as NodeJS.ErrnoException).code !== 'ENETUNREACH') return error
   return new TunnelError(
     'NO_ROUTE',

@@ -12,6 +12,7 @@ import { createDialer } from '../proxy/dialer.js'
 import type { RelayDatagrams } from '../proxy/service.js'
 import type { CompleteConfig } from './conf.js'
 import { joinGiven, joinOrOpen } from './join.js'
+import { mustKeepTo } from './joined-policy.js'
 import type { Log } from './log.js'
 import { type OpenOptions, openOptions } from './open-options.js'
 import { publicKeyOf } from './public-key.js'
@@ -62,6 +63,7 @@ export async function withReach<T>(options: ReachOptions, use: (reach: Reach) =>
   const useJoined = async (joined: JoinedTunnel) => {
     log.debug(`joined the tunnel of process ${joined.pid}`)
     try {
+      await mustKeepTo(options, joined, log)
       return await use(joinedReach(joined))
     } finally {
       joined.leave()

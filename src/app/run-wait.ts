@@ -72,7 +72,7 @@ function rest(duration: number, signal: AbortSignal): Promise<void> {
   })
 }
 
-const finalCodes: ReadonlySet<unknown> = new Set(['NO_ROUTE', 'UNKNOWN_HOST', 'EACCES'])
+const finalCodes: ReadonlySet<unknown> = new Set(['NO_ROUTE', 'UNKNOWN_HOST', 'EACCES', 'POLICY_DENIED'])
 
 /** No later dial would go better. */
 function isFinal(error: unknown): boolean {

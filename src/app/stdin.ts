@@ -1,8 +1,8 @@
-// Reading all of stdin, where it is a configuration or a key.
-import { TunnelError } from '../errors.js'
+// Reading all of stdin, where it is a configuration, a key or a policy.
+import { TunnelError, type TunnelErrorCode } from '../errors.js'
 
-/** Rejects with CONFIG_UNREADABLE beyond `longest` bytes, and where stdin cannot be read. */
-export async function readStdin(longest: number): Promise<string> {
+/** Rejects with `code` beyond `longest` bytes, and where stdin cannot be read. */
+export async function readStdin(longest: number, code: TunnelErrorCode = 'CONFIG_UNREADABLE'): Promise<string> {
   const chunks: Buffer[] = []
   let length = 0
   try {
@@ -12,7 +12,7 @@ export async function readStdin(longest: number): Promise<string> {
       if (length > longest) throw new Error(`more than ${longest} bytes`)
     }
   } catch (cause) {
-    throw new TunnelError('CONFIG_UNREADABLE', `cannot read stdin: ${(cause as Error).message}`, { cause })
+    throw new TunnelError(code, `cannot read stdin: ${(cause as Error).message}`, { cause })
   }
   return Buffer.concat(chunks).toString('utf8')
 }

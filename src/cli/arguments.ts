@@ -91,8 +91,10 @@ export function readBind(text: string | undefined): string {
   return text === '*' || text === '' ? '::' : readHost(text)
 }
 
-/** `HOST:PORT`, with an IPv6 address in brackets. */
+/** `HOST:PORT`, with an IPv6 address in brackets; `tag:NAME:PORT`. */
 export function readEndpoint(text: string): Listen {
+  const [, tag, tagPort] = /^(tag:[^:]*):([^:]*)$/i.exec(text) ?? []
+  if (tag !== undefined && tagPort !== undefined) return { host: readHost(tag), port: readPort(tagPort) }
   const [host, port, ...rest] = fields(text)
   if (host === undefined || port === undefined || rest.length > 0) {
     throw new InvalidArgumentError('write HOST:PORT, with an IPv6 address as [ADDRESS]:PORT')

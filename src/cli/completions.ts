@@ -29,11 +29,14 @@ Examples:
 /** As data: the words of a command and its options. */
 export function describeCommand(command: Command): CommandWords {
   const operands = command.registeredArguments
+  const choices = operands.find(one => one.argChoices)?.argChoices
+  const isFile = operands.some(one => /^(file|log|old)$/.test(one.name()))
   return {
     name: command.name(),
     description: command.description(),
     options: [...command.options.map(describeOption), { names: ['-h', '--help'], description: 'print help' }],
-    operand: command.name() === 'run' ? 'command' : (operands.find(one => one.argChoices)?.argChoices ?? 'none'),
+    operand: command.name() === 'run' ? 'command' : (choices ?? (isFile ? 'file' : 'none')),
+    commands: command.commands.map(describeCommand),
   }
 }
 

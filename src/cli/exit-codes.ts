@@ -5,7 +5,7 @@ export const exitCodes = {
   done: 0,
   /** Failed at run time. */
   failed: 1,
-  /** The command line or the configuration cannot be used. */
+  /** The command line, the configuration or the policy cannot be used. */
   usage: 2,
   /** `run`: everything that is not its command's. */
   ownFailure: 125,
@@ -17,6 +17,9 @@ const usageCodes: ReadonlySet<TunnelErrorCode> = new Set<TunnelErrorCode>([
   'CONFIG_INVALID',
   'CONFIG_NO_PRIVATE_KEY',
   'CONFIG_UNREADABLE',
+  'NETMAP_INVALID',
+  'POLICY_INVALID',
+  'POLICY_UNREADABLE',
   'PROXY_NOT_LOOPBACK',
   'USAGE',
 ])

@@ -14,7 +14,9 @@ import { addGenkey } from './genkey.js'
 import { addGenpsk } from './genpsk.js'
 import { addInit } from './init.js'
 import { addNc } from './nc.js'
+import { addPeers } from './peers.js'
 import { addPing } from './ping.js'
+import { addPolicy } from './policy.js'
 import { addPubkey } from './pubkey.js'
 import { addRun } from './run.js'
 import { addServe } from './serve.js'
@@ -57,7 +59,7 @@ async function run(argv: readonly string[]): Promise<number> {
     // An error of the command line comes before its options are read.
     if (/ --log[ =]json /.test(` ${argv.slice(2).join(' ')} `)) {
       setLogFormat('json')
-      for (const command of [program, ...program.commands]) command.showHelpAfterError(false)
+      for (const command of withSubcommands(program)) command.showHelpAfterError(false)
     }
     await program.parseAsync(argv)
     return code
@@ -96,6 +98,8 @@ export function createProgram(finish: Finish): Command {
     addPing,
     addCheck,
     addShow,
+    addPolicy,
+    addPeers,
     addInit,
     addGenkey,
     addPubkey,
@@ -105,9 +109,12 @@ export function createProgram(finish: Finish): Command {
     addBench,
   ])
     add(program, finish)
-  for (const command of [program, ...program.commands])
-    command.showHelpAfterError(`tunless: see ${fullName(command)} --help`)
+  for (const command of withSubcommands(program)) command.showHelpAfterError(`tunless: see ${fullName(command)} --help`)
   return program
+}
+
+function withSubcommands(command: Command): Command[] {
+  return [command, ...command.commands.flatMap(withSubcommands)]
 }
 
 /** Commander's own words for an error, without its jargon. */

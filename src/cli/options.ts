@@ -4,9 +4,10 @@ import type { ConfOptions } from '../app/conf.js'
 import type { LogLevel } from '../app/log.js'
 import type { OpenOptions } from '../app/open-options.js'
 import { readDuration } from './arguments.js'
+import { addPolicyOptions, type PolicyFlags, policyOptions } from './policy-options.js'
 
 /** As commander hands them over. */
-export interface TunnelFlags {
+export interface TunnelFlags extends PolicyFlags {
   readonly config?: string
   readonly privateKeyFile?: string
   readonly 4?: true
@@ -21,12 +22,17 @@ const congestionControls = ['bbr', 'cubic'] satisfies OpenOptions['congestion'][
 
 /** Defines the options of a command that opens a tunnel. */
 export function addTunnelOptions(command: Command): Command {
-  return command
-    .option(
-      '-c, --config <file>',
-      'configuration in the format of wg-quick; - reads it from stdin (default: $TUNLESS_CONFIG)',
-    )
-    .option('--private-key-file <file>', 'private key for a configuration without one (default: $TUNLESS_PRIVATE_KEY)')
+  return addPolicyOptions(
+    command
+      .option(
+        '-c, --config <file>',
+        'configuration in the format of wg-quick; - reads it from stdin (default: $TUNLESS_CONFIG)',
+      )
+      .option(
+        '--private-key-file <file>',
+        'private key for a configuration without one (default: $TUNLESS_PRIVATE_KEY)',
+      ),
+  )
     .addOption(new Option('-4', 'reach endpoints over IPv4 only').conflicts('6'))
     .addOption(new Option('-6', 'reach endpoints over IPv6 only').conflicts('4'))
     .addOption(
@@ -63,6 +69,7 @@ export function tunnelOptions(flags: TunnelFlags): ConfOptions & OpenOptions & {
     ...(flags.privateKeyFile !== undefined && { privateKeyFile: flags.privateKeyFile }),
     ...(family !== undefined && { family }),
     ...(flags.congestion !== undefined && { congestion: flags.congestion }),
+    ...policyOptions(flags),
     timeout: flags.timeout,
   }
 }

@@ -2,8 +2,9 @@ import { type Command, InvalidArgumentError, Option } from 'commander'
 import { readCount, readDuration, readHost } from './arguments.js'
 import type { Finish } from './main.js'
 import { logOption } from './options.js'
+import { addPolicyOptions, type PolicyFlags, policyOptions } from './policy-options.js'
 
-interface PingFlags {
+interface PingFlags extends PolicyFlags {
   readonly config?: { readonly file?: string; readonly count?: number }
   readonly count?: number
   readonly privateKeyFile?: string
@@ -19,7 +20,7 @@ interface PingFlags {
 
 /** `tunless ping`: as ping(8) of iputils. */
 export function addPing(program: Command, finish: Finish): void {
-  program
+  const command = program
     .command('ping')
     .description('send echo requests through the tunnel, as ping(8) does')
     .argument('<host>', 'a name that the tunnel knows, or an address', readHost)
@@ -28,6 +29,7 @@ export function addPing(program: Command, finish: Finish): void {
     )
     .addOption(new Option('--count <n>', 'stop after so many').argParser(readCount))
     .option('--private-key-file <file>', 'private key for a configuration without one (default: $TUNLESS_PRIVATE_KEY)')
+  addPolicyOptions(command)
     .addOption(new Option('-i <time>', 'between two requests: seconds').argParser(readInterval).default(1000, '1'))
     .addOption(new Option('-W <time>', 'for each answer: seconds').argParser(readWait).default(10_000, '10'))
     .addOption(new Option('-s <size>', 'bytes of payload').argParser(readSize).default(56))
@@ -53,6 +55,7 @@ export function addPing(program: Command, finish: Finish): void {
       const code = await pingHost({
         ...(config.file !== undefined && { file: config.file }),
         ...(privateKeyFile !== undefined && { privateKeyFile }),
+        ...policyOptions(flags),
         ...(count !== undefined && { count }),
         ...(family !== undefined && { family }),
         host,

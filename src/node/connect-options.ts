@@ -1,6 +1,7 @@
 // What connect() takes, as net.connect takes it (node:net, v20), read into one shape, with Node's codes for what is wrong.
 import type { BlockList, LookupFunction } from 'node:net'
 import { type IpAddress, parseAddress } from '../core/base/address.js'
+import { withHost } from './policy/tag-connect.js'
 import { checkPort, checkTimeout, usageError } from './socket-error.js'
 
 /** Where to and how, as net.connect takes it. */
@@ -67,7 +68,7 @@ export function refuseOptions(options: object): void {
   }
 }
 
-/** `(options[, listener])` or `(port, host[, listener])`. */
+/** `(options[, listener])`, with a host or a tag, or `(port, host[, listener])`. */
 export function readConnectArguments(args: readonly unknown[]): {
   options: TunnelConnectOptions
   listener: (() => void) | undefined
@@ -75,7 +76,7 @@ export function readConnectArguments(args: readonly unknown[]): {
   const [first, second] = args
   const last = args.at(-1)
   const listener = typeof last === 'function' ? (last as () => void) : undefined
-  if (typeof first === 'object' && first !== null) return { options: first as TunnelConnectOptions, listener }
+  if (typeof first === 'object' && first !== null) return { options: withHost(first as TunnelConnectOptions), listener }
   // As net has it, text that is no number is a path.
   const isPath = typeof first === 'string' && !(Number(first) >= 0)
   const options = isPath ? { path: first } : { port: first, host: typeof second === 'string' ? second : undefined }

@@ -62,6 +62,17 @@ export function systemResolver(family: 4 | 6 | undefined): ResolveHost {
   }
 }
 
+export function systemEnvironment(now: () => number, family: 4 | 6 | undefined): EndpointEnvironment {
+  return {
+    resolve: systemResolver(family),
+    now,
+    schedule(delay, callback) {
+      const timer = setTimeout(callback, delay).unref()
+      return () => clearTimeout(timer)
+    },
+  }
+}
+
 /** Sets the peer's endpoint, at once for an address, and keeps it from then on. */
 export function keepEndpoint(
   endpoint: ConfiguredEndpoint,

@@ -1,22 +1,27 @@
 // What runs under a tunnel: a host without a kernel, UDP sockets and loop, names, peers and readiness, joined to each other.
 import { setMaxListeners } from 'node:events'
+import type { Endpoint } from '../core/base/address.js'
 import { encodeKey } from '../core/base/base64.js'
 import type { Config } from '../core/config/config.js'
+import type { FlowReport } from '../core/host/flow-policy.js'
 import type { Host } from '../core/host/host.js'
 import type { DeviceEvent } from '../core/wireguard/device.js'
 import type { Peer } from '../core/wireguard/peer.js'
 import { TunnelError } from '../errors.js'
 import type { KeyClaims } from './claims.js'
 import { type CryptoName, selectCrypto } from './crypto/select.js'
-import { type EndpointEnvironment, systemResolver } from './endpoints.js'
+import { systemEnvironment } from './endpoints.js'
+import { engineStats } from './engine-stats.js'
 import { LiveChanges } from './live-changes.js'
 import { createLoop, type Loop } from './loop.js'
 import { NameService } from './name-service.js'
 import type { EngineSettings } from './open-engine.js'
 import { PeerBook, type PeerRecord } from './peer-book.js'
 import type { TunnelStats } from './peer-info.js'
+import { attachPolicy, explainRefused, netmapOf } from './policy/engine-policy.js'
+import type { TunnelPolicy } from './policy/tunnel-policy.js'
 import { ReadyGate } from './ready.js'
-import { asEdit } from './reload.js'
+import { addPeers, applyConfig } from './reload.js'
 import { watchRoutes } from './route-watch.js'
 import { TunnelSocket } from './socket.js'
 import type { StackPort } from './stack-port.js'
@@ -27,10 +32,11 @@ import { withResolvers } from './with-resolvers.js'
 /** How long close() lets what was written before reach its peers, ms. */
 const closeLinger = 2000
 
-/** Who is told, never in the middle of the device's turn except of a session and its end. */
+/** Who is told, never in the middle of a turn except of a session and its end, and of flows. */
 export interface EngineOwner {
   handleSession(record: PeerRecord): void
   handleSilence(record: PeerRecord): void
+  handleFlow(flow: FlowReport): void
   handleWarning(message: string): void
 }
 
@@ -44,6 +50,9 @@ export interface EngineParts extends EngineSettings {
 
 export class Engine {
   owner: EngineOwner | undefined
+  /** What it was opened with, or had reloaded. */
+  config: Config
+  readonly policy: TunnelPolicy | undefined
   readonly host: Host
   readonly udp: UdpSockets
   readonly now: () => number
@@ -52,7 +61,7 @@ export class Engine {
   readonly book: PeerBook
   readonly gate: ReadyGate
   readonly live: LiveChanges
-  readonly #cryptoName: CryptoName
+  readonly cryptoName: CryptoName
   readonly #claims: KeyClaims
   readonly #tracing: Tracing | undefined
   readonly #loop: Loop
@@ -71,9 +80,11 @@ export class Engine {
   #closed: Promise<void> | undefined
 
   constructor(parts: EngineParts) {
-    const { config, options, claims, privateKey, host, udp, now, cryptoName, tracing } = parts
+    const { config, options, claims, privateKey, policy, host, udp, now, cryptoName, tracing } = parts
     setMaxListeners(0, this.#closing.signal)
-    this.#cryptoName = cryptoName
+    this.config = config
+    this.policy = policy
+    this.cryptoName = cryptoName
     this.#claims = claims
     this.#tracing = tracing
     this.host = host
@@ -91,7 +102,7 @@ export class Engine {
       changed: () => this.#loop.changed(),
       lookup: name => this.names.lookup(name),
       resolve: (name, options, listener) => this.names.resolve(name, options, listener),
-      explain: (code, target) => (this.isClosed ? closedError() : this.gate.explain(code, target)),
+      explain: (code, target) => this.#explain(code, target),
       whenClosed: closed => {
         this.#listening.add(closed)
         return () => this.#listening.delete(closed)
@@ -108,6 +119,8 @@ export class Engine {
           ...(record.name !== undefined && { name: record.name }),
           addresses: this.book.addressesOf(record),
         })),
+      netmap: () => netmapOf(this),
+      heardAt: ({ key }) => (key && host.device.peer(key)?.lastReceivedAt) ?? Number.NEGATIVE_INFINITY,
     })
     this.book = new PeerBook({
       host,
@@ -126,7 +139,10 @@ export class Engine {
       privateKey,
       now,
       changed: () => this.#loop.changed(),
-      renamed: () => this.names.renamed(),
+      renamed: () => {
+        this.names.renamed()
+        policy?.peersChanged()
+      },
       setNames: settings => this.names.setSettings(settings),
       moved: () => tracing?.setPort(udp.port),
       warn: message => this.warn(message),
@@ -143,16 +159,14 @@ export class Engine {
       evidence: () => ({ port: udp.port, received: this.#received, udpError: this.#udpError }),
       closing: this.#closing.signal,
     })
-    this.#addPeers(config)
+    addPeers(this.book, config, message => this.warn(message))
+    if (policy !== undefined) attachPolicy(policy, this)
     this.#loop.changed()
   }
 
-  #addPeers({ peers }: Config): void {
-    for (const peer of peers) {
-      if (this.book.set(asEdit(peer)) !== undefined) continue
-      const label = peer.name ?? `${encodeKey(peer.publicKey).slice(0, 8)}…`
-      this.warn(`peer ${label} has this tunnel's own key and is ignored`)
-    }
+  #explain(code: string, target: Endpoint): TunnelError | undefined {
+    if (this.isClosed) return closedError()
+    return code === 'EACCES' ? explainRefused(this.policy, target) : this.gate.explain(code, target)
   }
 
   #afterTurn(): void {
@@ -236,22 +250,19 @@ export class Engine {
     return this.#claims.idle()
   }
 
+  /** See {@link applyConfig}. Returns the keys of `[Interface]` that another tunnel is needed for. */
+  async reload(config: Config): Promise<readonly string[]> {
+    const change = async () => {
+      const reloaded = await applyConfig(this.live, this.config, config)
+      this.config = reloaded.config
+      return reloaded.left
+    }
+    return this.policy === undefined ? change() : this.policy.reload(config, change)
+  }
+
   /** Counters of every layer. */
   stats(): Omit<TunnelStats, 'peers'> {
-    const { device, stack, memory } = this.host
-    const { isUnderLoad, queuedHandshakes, limitedSources, indices } = device.status(this.now())
-    return {
-      crypto: this.#cryptoName,
-      publicKey: this.live.publicKey,
-      port: this.udp.port,
-      udp: { received: this.#received, ...this.udp.counters },
-      device: { ...device.counters },
-      load: { underLoad: isUnderLoad, queuedHandshakes, limitedSources, indices },
-      stack: { ...stack.counters },
-      dns: { ...this.names.counters },
-      sockets: stack.stats(),
-      memory: { slots: memory.capacity, inUse: memory.inUse },
-    }
+    return engineStats(this, this.#received)
   }
 
   /** Once, however often it is called. */
@@ -270,6 +281,7 @@ export class Engine {
       clearTimeout(timer)
     }
     this.names.close(closedError())
+    this.policy?.close()
     this.book.close()
     this.#routes.stop()
     this.live.forgetKey()
@@ -279,17 +291,6 @@ export class Engine {
     this.#loop.stop()
     this.#closing.abort(closedError())
     await Promise.all([this.udp.close(), this.#claims.release(), this.#tracing?.close()])
-  }
-}
-
-function systemEnvironment(now: () => number, family: 4 | 6 | undefined): EndpointEnvironment {
-  return {
-    resolve: systemResolver(family),
-    now,
-    schedule(delay, callback) {
-      const timer = setTimeout(callback, delay).unref()
-      return () => clearTimeout(timer)
-    },
   }
 }
 

@@ -56,11 +56,13 @@ function explainServers(name: string, { name: asked, failures }: QuestionFailure
 function tell({ server, reason }: QuestionFailure['failures'][number]): string {
   const who = `DNS server ${formatAddress(server)}`
   if (reason === 'silent' || reason === 'ETIMEDOUT') return `${who} does not answer`
+  if (reason === 'EACCES') return `the policy does not let this host ask ${who}`
   if (reason === 'ENETUNREACH') return `${who} is outside of every peer's AllowedIPs`
   return `${who} ${/^[A-Z]/.test(reason) ? `says ${reason}` : reason}`
 }
 
 function remedyOf(failures: QuestionFailure['failures']): string {
+  if (failures.some(({ reason }) => reason === 'EACCES')) return 'have a rule for "udp:53" and "tcp:53" to it added'
   if (failures.some(({ reason }) => reason === 'ENETUNREACH')) {
     return 'add it to the AllowedIPs of the peer that leads to it, or name another server as `DNS = ADDRESS`'
   }

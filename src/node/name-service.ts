@@ -1,9 +1,11 @@
 // The names of a tunnel: the configuration's own first, then DNS servers in the tunnel, by the settings of `DNS` and `DNSRoute`.
 import type { IpAddress } from '../core/base/address.js'
 import type { InterfaceConfig } from '../core/config/types.js'
+import type { Netmap, NetmapNode } from '../core/policy/netmap.js'
 import type { DnsCounters, DnsLimits } from '../core/resolver/resolver.js'
 import { explainLookup, unaskableName } from './name-error.js'
 import { createNames, type NameSources, type Names } from './names.js'
+import { NodeNames } from './policy/node-names.js'
 import { TunnelResolver } from './resolver.js'
 import type { NameListener, StackPort } from './stack-port.js'
 
@@ -16,6 +18,10 @@ export interface NameServiceOptions {
   readonly stackPort: StackPort
   /** As they are now. */
   readonly peers: () => NameSources['peers']
+  /** Who has which tag, as things are now. */
+  readonly netmap: () => Netmap
+  /** When a node was last heard; −Infinity if it never was. */
+  readonly heardAt: (node: NetmapNode) => number
 }
 
 export class NameService {
@@ -24,9 +30,14 @@ export class NameService {
   #settings: NameSettings
   /** Made when a name is asked for. */
   #table: Names | undefined
+  #nodes: NodeNames | undefined
+  readonly #netmap: NameServiceOptions['netmap']
+  readonly #heardAt: NameServiceOptions['heardAt']
 
   constructor(options: NameServiceOptions) {
     const { settings, limits, stackPort, peers } = options
+    this.#netmap = options.netmap
+    this.#heardAt = options.heardAt
     this.#settings = settings
     this.#peers = peers
     this.#resolver = new TunnelResolver({
@@ -46,6 +57,11 @@ export class NameService {
     return this.#table
   }
 
+  get #nodeNames(): NodeNames {
+    this.#nodes ??= new NodeNames(this.#netmap(), this.#heardAt)
+    return this.#nodes
+  }
+
   get counters(): Readonly<DnsCounters> {
     return this.#resolver.counters
   }
@@ -53,18 +69,19 @@ export class NameService {
   /** Peers' names may be others. */
   renamed(): void {
     this.#table = undefined
+    this.#nodes = undefined
   }
 
   /** From now on these. Answers that were kept are forgotten. */
   setSettings(settings: NameSettings): void {
     this.#settings = settings
-    this.#table = undefined
+    this.renamed()
     this.#resolver.setSettings(settings.dns)
   }
 
   /** See {@link StackPort.lookup}. */
   lookup(name: string): IpAddress[] | undefined {
-    const found = this.#names.find(name)
+    const found = this.#names.find(name) ?? this.#names.find(this.#nodeNames.bare(name)) ?? this.#nodeNames.find(name)
     if (found !== undefined) return found
     if (this.#resolver.serversOf(name).length > 0) return undefined
     throw unaskableName(name, this.#resolver.problemOf(name), this.#names.list)

@@ -8,6 +8,7 @@ import { createClock } from './clock.js'
 import { random } from './crypto/random.js'
 import { type CryptoName, withCrypto } from './crypto/select.js'
 import { Engine } from './engine.js'
+import type { TunnelPolicy } from './policy/tunnel-policy.js'
 import { openTracing } from './trace.js'
 import type { TunnelOptions } from './tunnel-options.js'
 import { bindUdp, type UdpSockets } from './udp.js'
@@ -20,11 +21,12 @@ export interface EngineSettings {
   readonly privateKey: Uint8Array
   readonly options: TunnelOptions
   readonly claims: KeyClaims
+  readonly policy: TunnelPolicy | undefined
 }
 
-/** Rejects with UDP_BIND_FAILED, TRACE_FILE_REFUSED or CRYPTO_UNAVAILABLE. */
+/** Rejects with UDP_BIND_FAILED, TRACE_FILE_REFUSED, CRYPTO_UNAVAILABLE, NETMAP_INVALID or POLICY_INVALID. */
 export async function openEngine(settings: EngineSettings): Promise<Engine> {
-  const { config, privateKey, options } = settings
+  const { config, privateKey, options, policy } = settings
   const mtu = config.interface.mtu ?? defaultMtu
   const { memoryBytes = defaultMemoryBytes } = options
   const [crypto, memory] = withCrypto(options.crypto, crypto => crypto.createMemory(memoryBytes, slotSizeFor(mtu)))
@@ -49,12 +51,14 @@ export async function openEngine(settings: EngineSettings): Promise<Engine> {
     ...(options.deviceLimits && { deviceLimits: options.deviceLimits }),
     ...(options.stackLimits && { stackLimits: options.stackLimits }),
     ...(tracing && { trace: tracing.trace }),
+    ...(policy?.initial && { policy: policy.initial }),
     sink: {
       sendDatagram: (slot, length, endpoint) => {
         if (udp === undefined) host.memory.free(slot)
         else udp.send(slot, length, endpoint)
       },
       report: event => engine?.handleEvent(event),
+      reportFlow: flow => engine?.owner?.handleFlow(flow),
       reportMtu: (peer, mtu) => engine?.handleMtu(peer, mtu),
     },
   })

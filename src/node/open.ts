@@ -17,12 +17,14 @@ import { withResolvers } from './with-resolvers.js'
 /**
  * Opens a tunnel; resolves when its UDP sockets are bound. `source` is a path, a file: URL, `{ text }`, or a parsed
  * configuration. Rejects with CONFIG_UNREADABLE, CONFIG_INVALID, CONFIG_NO_PRIVATE_KEY, TUNNEL_KEY_IN_USE,
- * CONTROL_DIRECTORY_UNSAFE, UDP_BIND_FAILED, TRACE_FILE_REFUSED, USAGE, or the signal's reason.
+ * CONTROL_DIRECTORY_UNSAFE, UDP_BIND_FAILED, TRACE_FILE_REFUSED, POLICY_UNREADABLE, POLICY_INVALID, NETMAP_INVALID, USAGE, or the
+ * signal's reason.
  */
 export async function openTunnel(source: ConfigSource, options: TunnelOptions = {}): Promise<Tunnel> {
   const { signal } = options
   signal?.throwIfAborted()
   checkCongestion(options.congestion)
+  const policy = hasPolicy(options) ? await (await import('./policy/tunnel-policy.js')).openPolicy(options) : undefined
   const warnings: string[] = []
   const config = await loadConfig(source, message => warnings.push(message))
   const privateKey = choosePrivateKey(config, options.privateKey)
@@ -51,7 +53,7 @@ export async function openTunnel(source: ConfigSource, options: TunnelOptions = 
   try {
     signal?.throwIfAborted()
     const claims = new KeyClaims(publicKey, claim, claimFor)
-    tunnel = await Tunnel.open({ config, privateKey, options, claims })
+    tunnel = await Tunnel.open({ config, privateKey, options, claims, policy })
     resolve(tunnel)
     if (signal?.aborted) {
       await tunnel.close()
@@ -64,6 +66,10 @@ export async function openTunnel(source: ConfigSource, options: TunnelOptions = 
     await claim.release()
     throw error
   }
+}
+
+function hasPolicy({ policy, netmap, policyMode }: TunnelOptions): boolean {
+  return policy !== undefined || netmap !== undefined || policyMode !== undefined
 }
 
 function checkCongestion(name: unknown): void {
@@ -120,6 +126,7 @@ export function statusOf(tunnel: Tunnel): Record<string, unknown> {
     peers: tunnel.peers(),
     retransmits: stack.tcpRetransmits,
     handshakes: device.sessions,
+    ...tunnel.policyStatus,
   }
 }
 

@@ -4,6 +4,7 @@ import { type Endpoint, formatAddress, formatEndpoint, formatPrefix, type IpAddr
 import { encodeKey } from '../core/base/base64.js'
 import { singleAddresses } from '../core/config/draft.js'
 import type { Host } from '../core/host/host.js'
+import type { Netmap, NetmapNode } from '../core/policy/netmap.js'
 import type { DeviceEvent, Peer } from '../core/wireguard/device.js'
 import { type EndpointEnvironment, type EndpointKeeper, keepEndpoint } from './endpoints.js'
 import type { PeerEdit, PeerInfo } from './peer-info.js'
@@ -46,6 +47,8 @@ export class PeerBook {
   readonly #options: PeerBookOptions
   readonly #records = new Map<number, PeerRecord>()
   readonly #live = new Map<number, Endpoint>()
+  /** What a netmap said of them. */
+  readonly #adopted = new WeakMap<PeerRecord, NetmapNode>()
 
   constructor(options: PeerBookOptions) {
     this.#options = options
@@ -86,6 +89,20 @@ export class PeerBook {
     if (endpoint !== undefined) this.#keep(record, endpoint)
     changed()
     return record
+  }
+
+  /** Takes tags from a netmap, by the peers' keys, and names and addresses where they were not given otherwise. */
+  adopt({ nodes }: Netmap): void {
+    const byPeer = new Map(nodes.map(node => [node.key && this.#options.host.device.peer(node.key), node]))
+    for (const record of this.#records.values()) {
+      const node = byPeer.get(record.peer)
+      const before = this.#adopted.get(record)
+      if (record.name === undefined || record.name === before?.name) record.name = node?.name
+      if (record.addresses === undefined || record.addresses === before?.addresses) record.addresses = node?.addresses
+      record.tags = node?.tags ?? []
+      if (node === undefined) this.#adopted.delete(record)
+      else this.#adopted.set(record, node)
+    }
   }
 
   /** Sets one of the addresses that its name has, or else gives the peer another endpoint for good. */

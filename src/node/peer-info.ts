@@ -3,6 +3,7 @@ import type { IpAddress, Prefix } from '../core/base/address.js'
 import { SecretKey } from '../core/base/secret.js'
 import { Problem } from '../core/config/problem.js'
 import * as values from '../core/config/values.js'
+import type { FlowCounters } from '../core/host/flow-policy.js'
 import type { StackCounters } from '../core/netstack/counters.js'
 import type { StackStats } from '../core/netstack/stack.js'
 import type { DnsCounters } from '../core/resolver/resolver.js'
@@ -54,6 +55,8 @@ export interface TunnelStats {
   readonly dns: Readonly<DnsCounters>
   /** What stands now inside the tunnel. */
   readonly sockets: StackStats
+  /** Flows by decision; only with a policy. */
+  readonly policy?: Readonly<FlowCounters>
   /** Packet slots. */
   readonly memory: { readonly slots: number; readonly inUse: number }
   readonly peers: readonly PeerInfo[]

@@ -1,7 +1,8 @@
 // One ICMP or ICMPv6 echo through the tunnel, as a promise with Node's error codes.
 import { formatAddress, type IpAddress } from '../core/base/address.js'
+import type { Ping } from '../core/netstack/stack.js'
 import { findAddresses } from './addresses.js'
-import { usageError } from './socket-error.js'
+import { localCode, usageError } from './socket-error.js'
 import type { StackPort } from './stack-port.js'
 
 /** How long an answer is waited for by default, ms. */
@@ -44,16 +45,24 @@ function echo(port: StackPort, address: IpAddress, options: PingOptions): Promis
       request.cancel()
       reject(signal?.reason)
     }
-    const request = port.stack.ping(
-      address,
-      { size, timeout, whole },
-      result => {
-        signal?.removeEventListener('abort', onAbort)
-        if ('error' in result) reject(pingError(result.error, address))
-        else resolve({ rtt: result.rtt, ttl: result.ttl, address: formatAddress(address) })
-      },
-      port.now(),
-    )
+    const fail = (code: string) => reject(pingError(code, address, port))
+    let request: Ping
+    try {
+      request = port.stack.ping(
+        address,
+        { size, timeout, whole },
+        result => {
+          signal?.removeEventListener('abort', onAbort)
+          if ('error' in result) fail(result.error)
+          else resolve({ rtt: result.rtt, ttl: result.ttl, address: formatAddress(address) })
+        },
+        port.now(),
+      )
+    } catch (error) {
+      if (localCode(error) !== 'EACCES') throw error
+      fail('EACCES')
+      return
+    }
     signal?.addEventListener('abort', onAbort)
     port.changed()
   })
@@ -67,7 +76,9 @@ function check(name: string, value: unknown, least: number, most: number): void 
   throw usageError('ERR_OUT_OF_RANGE', `The value of "${name}" is out of range. Received ${value}`, RangeError)
 }
 
-function pingError(code: string, address: IpAddress): Error {
+function pingError(code: string, address: IpAddress, port: StackPort): Error {
   const text = formatAddress(address)
-  return Object.assign(new Error(`ping ${code} ${text}`), { code, syscall: 'ping', address: text })
+  const cause = code === 'EACCES' ? port.explain?.(code, { address, port: 0 }) : undefined
+  const error = new Error(`ping ${code} ${text}`, cause && { cause })
+  return Object.assign(error, { code, syscall: 'ping', address: text })
 }

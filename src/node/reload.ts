@@ -1,12 +1,22 @@
-// A configuration that has changed, taken over by the tunnel that runs with its former text.
+// The configuration of a tunnel: its peers at the beginning, and later, when it has changed, what of it the tunnel takes over.
 import { formatPrefix, type IpAddress, sameAddress } from '../core/base/address.js'
 import { encodeKey } from '../core/base/base64.js'
 import type { Config, InterfaceConfig, PeerConfig } from '../core/config/config.js'
 import { singleAddresses } from '../core/config/draft.js'
 import type { LiveChanges } from './live-changes.js'
+import type { PeerBook } from './peer-book.js'
 import type { PeerEdit } from './peer-info.js'
 
-/** What became of it. */
+/** All that are not this tunnel itself. */
+export function addPeers(book: PeerBook, { peers }: Config, warn: (message: string) => void): void {
+  for (const peer of peers) {
+    if (book.set(asEdit(peer)) !== undefined) continue
+    const label = peer.name ?? `${encodeKey(peer.publicKey).slice(0, 8)}…`
+    warn(`peer ${label} has this tunnel's own key and is ignored`)
+  }
+}
+
+/** What became of a change. */
 export interface Reloaded {
   /** What the tunnel is by now. */
   readonly config: Config
@@ -50,7 +60,7 @@ function applyPeer(live: LiveChanges, peer: PeerConfig, former: PeerConfig | und
 }
 
 /** Addresses that follow from the AllowedIPs are left to follow them. */
-export function asEdit({ addresses, ...peer }: PeerConfig): PeerEdit {
+function asEdit({ addresses, ...peer }: PeerConfig): PeerEdit {
   const singles = singleAddresses(peer.allowedIps)
   const follows =
     singles.length === addresses.length && singles.every((one, i) => sameAddress(one, addresses[i] as IpAddress))

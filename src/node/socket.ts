@@ -7,6 +7,7 @@ import type { TcpConnection } from '../core/netstack/stack.js'
 import { readConnectArguments, refuseOptions, type TunnelConnectOptions } from './connect-options.js'
 import { addressFamily, Dial } from './dial.js'
 import { NamedStream } from './named-stream.js'
+import type { TagConnectOptions } from './policy/tag-connect.js'
 import { type ConnectMessage, publishError, publishStart, publishSuccess } from './socket-channels.js'
 import { checkTimeout, ioError, type SocketError, usageError } from './socket-error.js'
 import type { ConnectionEvents } from './socket-events.js'
@@ -80,7 +81,7 @@ export class TunnelSocket extends NamedStream {
    * connects one; without a host it throws ERR_MISSING_ARGS, as nothing in a tunnel is `localhost`, and for a path
    * ERR_INVALID_ARG_VALUE.
    */
-  connect(options: TunnelConnectOptions | SocketConnectOpts, listener?: () => void): this
+  connect(options: TunnelConnectOptions | TagConnectOptions | SocketConnectOpts, listener?: () => void): this
   connect(port: number | string, host: string, listener?: () => void): this
   connect(port: number | string, listener?: () => void): this
   connect(...args: unknown[]): this {

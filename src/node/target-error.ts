@@ -48,5 +48,5 @@ export function explainDial(error: unknown, target: DialTarget, timeout: number)
 /** A path, where one stands for the host, as it is. */
 function nameOf({ host, port }: DialTarget): string {
   if (host.includes('/')) return host
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
+  return host.includes(':') && !host.startsWith('tag:') ? `[${host}]:${port}` : `${host}:${port}`
 }

@@ -6,9 +6,11 @@ import type { Timers } from '../core/wireguard/constants.js'
 import type { DeviceLimits } from '../core/wireguard/device.js'
 import type { CryptoName } from './crypto/select.js'
 import type { PeerInfo } from './peer-info.js'
+import type { FlowInfo } from './policy/flow-info.js'
+import type { PolicyOptions } from './policy/tunnel-policy.js'
 import type { TraceOptions } from './trace.js'
 
-export interface TunnelOptions extends TraceOptions {
+export interface TunnelOptions extends TraceOptions, PolicyOptions {
   /** Base64; fills a configuration without PrivateKey. */
   privateKey?: string
   /**
@@ -49,6 +51,8 @@ export interface TunnelEvents {
   handshake: [peer: PeerInfo]
   /** A peer that had a session does not answer any more; it is called until 'handshake', or as long as there is traffic. */
   silent: [peer: PeerInfo]
+  /** With a policy: a flow that it let through is over, or it refused one. */
+  flow: [flow: FlowInfo]
   /** Something that its owner should know; the tunnel goes on. */
   warning: [message: string]
   close: []

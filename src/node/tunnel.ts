@@ -18,20 +18,18 @@ import { type ForwarderHandlers, type ForwarderOptions, openForwarder, type Tunn
 import type { LiveChanges } from './live-changes.js'
 import { createLookup, type TunnelLookup } from './lookup.js'
 import { type EngineSettings, openEngine } from './open-engine.js'
-import type { PeerRecord } from './peer-book.js'
 import { type PeerInfo, type PeerSettings, readKeyArgument, readSettings, type TunnelStats } from './peer-info.js'
 import { type PingOptions, type PingResult, ping } from './ping.js'
 import type { ReadyOptions } from './ready.js'
-import { applyConfig } from './reload.js'
 import { TunnelServer, type TunnelServerOptions } from './server.js'
 import type { TunnelSocket } from './socket.js'
-import { closes, handshakes } from './tunnel-channels.js'
+import { closes } from './tunnel-channels.js'
+import { tunnelNews } from './tunnel-news.js'
 import type { Ready, TunnelEvents } from './tunnel-options.js'
 
 /** An open tunnel. Made by {@link openTunnel}. */
 export class Tunnel extends EventEmitter<TunnelEvents> {
   readonly #engine: Engine
-  #config: Config
   /**
    * Addresses of a name of the configuration, or of DNS in the tunnel, in dns.lookup's shape, with a callback or as a promise; it
    * may be handed on as the `lookup` option of others. Fails with ENOTFOUND or EAI_AGAIN, whose `cause` is a TunnelError.
@@ -47,42 +45,21 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
 
   /** @internal Binds the sockets; use {@link openTunnel}. */
   static async open(settings: EngineSettings): Promise<Tunnel> {
-    return new Tunnel(await openEngine(settings), settings.config)
+    return new Tunnel(await openEngine(settings))
   }
 
-  private constructor(engine: Engine, config: Config) {
+  private constructor(engine: Engine) {
     super()
     this.#engine = engine
-    this.#config = config
     this.lookup = createLookup(engine.stackPort)
     this.connect = createConnect(engine.stackPort, () => engine.mustBeOpen())
     this.createConnection = this.connect
-    engine.owner = {
-      handleSession: record => this.#tellHandshake(record),
-      handleSilence: record => {
-        const peer = engine.book.describe(record)
-        process.nextTick(() => this.emit('silent', peer))
-      },
-      handleWarning: message => {
-        if (this.listenerCount('warning') > 0) this.emit('warning', message)
-        else process.emitWarning(message, 'TunlessWarning')
-      },
-    }
-  }
-
-  #tellHandshake(record: PeerRecord): void {
-    if (this.listenerCount('handshake') === 0 && !handshakes.hasSubscribers) return
-    // Apart from the device's turn: what a listener throws must not unwind it.
-    const peer = this.#engine.book.describe(record)
-    process.nextTick(() => {
-      handshakes.publish({ tunnel: this, peer })
-      this.emit('handshake', peer)
-    })
+    engine.owner = tunnelNews(this, engine)
   }
 
   /** What it was opened with, or had reloaded; not what was changed of it since. */
   get config(): Config {
-    return this.#config
+    return this.#engine.config
   }
 
   /** @internal */
@@ -161,11 +138,9 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
     await this.live.changePort(port)
   }
 
-  /** @internal See {@link applyConfig}. Returns the keys of `[Interface]` that another tunnel is needed for. */
-  async reload(config: Config): Promise<readonly string[]> {
-    const reloaded = await applyConfig(this.live, this.#config, config)
-    this.#config = reloaded.config
-    return reloaded.left
+  /** @internal Returns the keys of `[Interface]` that another tunnel is needed for. */
+  reload(config: Config): Promise<readonly string[]> {
+    return this.#engine.reload(config)
   }
 
   /**
@@ -277,6 +252,11 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
   /** Counters of every layer, and the peers. */
   stats(): TunnelStats {
     return { ...this.#engine.stats(), peers: this.peers() }
+  }
+
+  /** @internal What others may know of the policy and the netmap. */
+  get policyStatus(): object {
+    return this.#engine.policy?.status ?? {}
   }
 
   /**

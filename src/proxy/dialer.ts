@@ -87,6 +87,7 @@ const failures: Readonly<Record<string, DialFailure>> = {
   DNS_UNAVAILABLE: 'unresolved',
   HANDSHAKE_TIMEOUT: 'no-handshake',
   ENDPOINT_UNRESOLVED: 'no-handshake',
+  POLICY_DENIED: 'denied',
   // Node's codes.
   EACCES: 'denied',
   EPERM: 'denied',
@@ -111,5 +112,5 @@ export function dialFailure(error: unknown): DialFailure {
 /** `web1:22`, `[fd00::1]:22`; a path, where one stands for the host, as it is. */
 export function formatTarget({ host, port }: Target): string {
   if (host.includes('/')) return host
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
+  return host.includes(':') && !host.startsWith('tag:') ? `[${host}]:${port}` : `${host}:${port}`
 }

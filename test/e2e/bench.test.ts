@@ -54,6 +54,7 @@ describe('tunless bench', () => {
         ...['replay-window', 'allowed-ips-v4', 'allowed-ips-v6', 'segment-out', 'segment-in'].map(
           what => `micro/${what}/tunless`,
         ),
+        ...['decide', 'decisions', 'reload'].map(what => `policy/${what}/tunless`),
         ...['micro/mac-116/node', 'micro/checksum-1400/simd', 'aead/seal-1420-by-simd/node'],
         ...['floor/up/floor', 'floor/down/floor', 'floor/udp-up/pump', 'floor/udp-down/pump'],
         ...['up', 'down', 'up-cpu', 'down-cpu', 'up-floor', 'down-floor', 'up-16', 'down-16', 'requests-1'].map(

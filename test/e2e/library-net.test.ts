@@ -47,6 +47,7 @@ describe('connect()', () => {
     const socket = pair.runner.connect({ host: 'web1', port: 9, timeout: 100 })
     await once(socket, 'timeout')
     expect([socket.timeout, socket.destroyed]).toEqual([100, false])
+    socket.destroy()
   })
 
   it('bounds the dial by connectTimeout: ETIMEDOUT', async () => {

@@ -37,6 +37,7 @@ import { type Credentials, createCredentials } from '../../src/proxy/credentials
 import { readAbsoluteForm, readAuthority } from '../../src/proxy/http-message.js'
 import { Socks5Negotiation } from '../../src/proxy/socks5.js'
 import { formatDatagram, readDatagram } from '../../src/proxy/socks5-address.js'
+import { policyTargets } from './policies.js'
 import { configWords, dnsSeeds, packetSeeds, textSeeds, uapiWords, wireguardSeeds } from './seeds.js'
 
 export interface Target {
@@ -280,4 +281,5 @@ export const parsers: readonly Target[] = [
     run: readUrl,
   },
   { name: 'control', seeds: textSeeds.requests, run: readControl },
+  ...policyTargets,
 ]

@@ -14,6 +14,8 @@ try {
     bundle: true,
     platform: 'node',
     format: 'esm',
+    // jsonc-parser's main is UMD, whose modules a bundler cannot see.
+    mainFields: ['module', 'main'],
     // What is bundled of CommonJS asks for `require`.
     banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url)" },
     sourcemap: 'inline',

@@ -15,11 +15,13 @@ import {
   type DatagramSocket,
   type DnsLimits,
   type DroppedConnection,
+  type FlowInfo,
   type ForwardPeer,
   type HandshakeMessage,
   openTunnel,
   type PeerInfo,
   type PeerSettings,
+  type PolicySource,
   parseConfig,
   type Ready,
   type RemoteInfo,
@@ -53,6 +55,13 @@ describe('openTunnel', () => {
     openTunnel('deploy.conf', { congestion: 'reno' })
   })
 
+  it('takes a policy and a netmap by path or as text', () => {
+    expectTypeOf<TunnelOptions['policy']>().toEqualTypeOf<PolicySource | undefined>()
+    expectTypeOf<TunnelOptions['netmap']>().toEqualTypeOf<PolicySource | undefined>()
+    expectTypeOf<TunnelOptions['policyMode']>().toEqualTypeOf<'enforce' | 'report' | undefined>()
+    expectTypeOf<FlowInfo['decision']>().toEqualTypeOf<'allowed' | 'reported' | 'denied' | 'cut'>()
+  })
+
   it('takes no backend that does not exist', () => {
     // @ts-expect-error
     openTunnel('deploy.conf', { crypto: 'rot13' })
@@ -69,6 +78,9 @@ describe('a tunnel', () => {
   it('connects by options or by port and host, never without a host', () => {
     expectTypeOf<Tunnel['connect']>().toBeCallableWith({ host: 'web1', port: 22 })
     expectTypeOf<Tunnel['connect']>().toBeCallableWith(22, 'web1')
+    expectTypeOf<Tunnel['connect']>().toBeCallableWith({ tag: 'tag:web', port: 22 })
+    expectTypeOf<Tunnel['connect']>().toBeCallableWith({ tag: 'tag:web', port: 22, connectTimeout: 5000 }, () => {})
+    expectTypeOf<TunnelSocket['connect']>().toBeCallableWith({ tag: 'tag:web', port: 22 })
     const tunnel = {} as Tunnel
     // @ts-expect-error
     tunnel.connect(22)
@@ -132,6 +144,7 @@ describe('a tunnel', () => {
     // @ts-expect-error
     tunnel.emit('warning', 1)
     tunnel.on('handshake', peer => expectTypeOf(peer).toEqualTypeOf<PeerInfo>())
+    tunnel.on('flow', flow => expectTypeOf(flow).toEqualTypeOf<FlowInfo>())
     tunnel.on('warning', message => expectTypeOf(message).toEqualTypeOf<string>())
   })
 })

@@ -60,6 +60,26 @@ describe('conformance.js', () => {
     expect((await conformance('--check', '--root', root)).code).toBe(1)
   })
 
+  it('wants a case that is accepted and one that is refused in each line of a table, and shows them', async () => {
+    const root = project(both)
+    const path = join(root, 'docs/conformance/questions.json')
+    const list = JSON.parse(readFileSync(path, 'utf8'))
+    const [first, second] = list.lines
+    const write = (more: object) =>
+      writeFileSync(path, JSON.stringify({ ...list, tables: ['Q'], lines: [{ ...first, ...more }, second] }))
+    const lacks = 'questions.json: Q1 lacks a case that is accepted, or one that is refused\n'
+    for (const more of [{}, { accepted: { ask: [1] } }, { accepted: { ask: [1] }, refused: [] }]) {
+      write(more)
+      expect((await conformance('--root', root)).stderr).toBe(lacks)
+    }
+    write({ accepted: { ask: ['a|b'], flow: 'x > y' }, refused: [{ ask: [2], error: 'no' }, { ask: [3] }] })
+    expect(await conformance('--root', root)).toEqual({ code: 0, stderr: '' })
+    const page = readFileSync(join(root, 'docs/conformance/questions.md'), 'utf8')
+    expect(page).toContain('| | What holds | Source | Accepted | Refused | Shown by |\n| --- | --- |')
+    expect(page).toContain('| ask `["a\\|b"]`, **x \\> y** | ask `[2]`, **error no**<br>ask `[3]` |')
+    expect(page).toContain('| Z-flood | Stands. | RFC 2 |  |  | [unit/one')
+  })
+
   it('knows a scenario by its first line', async () => {
     const root = project("it('asks (Q1)', () => {})\n")
     writeFileSync(join(root, 'test/unit/flood.txt'), '# A flood comes (Z-flood)\n> SYN\n')

@@ -32,7 +32,7 @@ const walls: Record<string, Wall> = {
   'core/wireguard': { rooms: ['core/crypto', 'core/wire', 'core/base'], packages: [] },
   'core/netstack': { rooms: ['core/wire', 'core/base'], packages: [] },
   'core/resolver': { rooms: ['core/wire', 'core/base'], packages: [] },
-  'core/policy': { rooms: ['core/wire', 'core/base'], packages: [] },
+  'core/policy': { rooms: ['core/wire', 'core/base'], packages: ['jsonc-parser'] },
   'core/config': { rooms: ['core/wire', 'core/base'], packages: [] },
   'core/crypto': { rooms: ['core/base'], packages: [] },
   'core/crypto/noble': { rooms: ['core/crypto', 'core/base'], packages: noble },

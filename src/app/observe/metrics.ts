@@ -12,7 +12,7 @@ export interface TunnelState {
 }
 
 export function tunnelMetrics({ stats, notReady, open }: TunnelState): Metric[] {
-  const { peers, udp, device, stack, dns, memory, load, sockets } = stats
+  const { peers, udp, device, stack, dns, memory, load, sockets, policy } = stats
   const ofPeer = (value: (peer: TunnelStats['peers'][number]) => number | undefined): Sample[] =>
     peers.flatMap(peer => {
       const found = value(peer)
@@ -63,6 +63,35 @@ export function tunnelMetrics({ stats, notReady, open }: TunnelState): Metric[] 
     events('tunless_wireguard_events_total', 'What the WireGuard device did and dropped.', device),
     events('tunless_stack_events_total', 'What the TCP/IP stack inside the tunnel did and dropped.', stack),
     events('tunless_dns_events_total', 'What the resolver inside the tunnel did.', dns),
+    ...(policy === undefined ? [] : policyMetrics(policy)),
+  ]
+}
+
+/** Flows that were let through count when they begin, the others when they are refused or cut. */
+function policyMetrics(flows: NonNullable<TunnelStats['policy']>): Metric[] {
+  const sample = (decision: string, direction: string, refusal: string, value: number): Sample => ({
+    labels: { decision, direction, refusal },
+    value,
+  })
+  return [
+    {
+      name: 'tunless_policy_flows_total',
+      type: 'counter',
+      help: 'Flows by what the policy decided, who began them, and why they were refused.',
+      samples: [
+        sample('allowed', 'in', '', flows.allowedIn),
+        sample('allowed', 'out', '', flows.allowedOut),
+        sample('reported', 'in', '', flows.reportedIn),
+        sample('reported', 'out', '', flows.reportedOut),
+        sample('denied', 'in', 'no-rule', flows.deniedIn),
+        sample('denied', 'out', 'no-rule', flows.deniedOut),
+        sample('denied', 'in', 'source', flows.deniedSource),
+        sample('denied', 'in', 'expired', flows.deniedExpiredIn),
+        sample('denied', 'out', 'expired', flows.deniedExpiredOut),
+        sample('cut', 'in', '', flows.cutIn),
+        sample('cut', 'out', '', flows.cutOut),
+      ],
+    },
   ]
 }
 

@@ -2,12 +2,13 @@
 // unless they are asked for, and nothing is ever sent to anybody by itself.
 import type { Duplex } from 'node:stream'
 import { watchDials } from '../../node/open.js'
+import type { FlowInfo } from '../../node/policy/flow-info.js'
 import type { Tunnel } from '../../node/tunnel.js'
 import type { ConnectionRecord, ConnectionResult } from '../../proxy/client.js'
 import { type Dialer, dialFailure, type RelaySocket, type Target } from '../../proxy/dialer.js'
 import { formatListenAt, isLoopback, type ListenAt, type LocalListener } from '../../proxy/listener.js'
 import type { Log } from '../log.js'
-import { entryOf } from './connection-log.js'
+import { entryOf, entryOfFlow } from './connection-log.js'
 import { ConnectionCount } from './connections.js'
 import { formatMetrics } from './exposition.js'
 import { type LogSink, openLogSink } from './log-sink.js'
@@ -67,6 +68,7 @@ export class Observer {
     watchDials(tunnel, (target, dial) => this.joined(target, dial))
     tunnel.on('silent', peer => this.#silent.add(peer.publicKey))
     tunnel.on('handshake', peer => this.#silent.delete(peer.publicKey))
+    if (this.#sink !== undefined) tunnel.on('flow', flow => this.#onFlow(flow))
     tunnel.once('close', () => {
       this.#notReady = 'the tunnel is closed'
     })
@@ -129,6 +131,12 @@ export class Observer {
     if (this.#sink === undefined) return
     const peer = record.peer ?? this.#peerOf(record)
     this.#sink.write(JSON.stringify(entryOf(record, peer && (peer.name ?? peer.publicKey))))
+  }
+
+  #onFlow(flow: FlowInfo): void {
+    const { address } = flow.direction === 'in' ? flow.source : flow.destination
+    const peer = this.#tunnel?.closed === false ? this.#tunnel.peerFor(address) : undefined
+    this.#sink?.write(JSON.stringify(entryOfFlow(flow, peer && (peer.name ?? peer.publicKey))))
   }
 
   #peerOf({ way, client, target }: ConnectionRecord): { name?: string; publicKey: string } | undefined {

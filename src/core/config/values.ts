@@ -2,6 +2,7 @@
 // with it and what to write; none ever shows a key.
 import { formatAddress, type IpAddress, type Prefix, parseAddress, parsePrefix } from '../base/address.js'
 import { decodeKey, keyLength } from '../base/base64.js'
+import { isTag } from '../base/tag.js'
 import { Problem, shown } from './problem.js'
 import type { DnsRouteConfig, EndpointConfig, HostConfig } from './types.js'
 
@@ -114,11 +115,11 @@ export function readName(text: string): string {
 /** Tags, separated by commas or spaces, with or without `tag:`; each is returned as `tag:NAME`. */
 export function readTags(text: string): string[] {
   return items(text, /[\s,]+/).map(item => {
-    const name = item.replace(/^tag:/i, '')
-    if (!/^[A-Za-z][A-Za-z0-9-]{0,62}$/.test(name)) {
+    const tag = `tag:${item.replace(/^tag:/i, '')}`
+    if (!isTag(tag)) {
       throw new Problem(`${shown(item)} is not a tag`, "a tag is a letter and then letters, digits or '-', as tag:web")
     }
-    return `tag:${name}`
+    return tag
   })
 }
 

@@ -11,7 +11,9 @@ import { Stack } from '../netstack/stack.js'
 import type { Timers } from '../wireguard/constants.js'
 import { Device, type DeviceEvent, type DeviceLimits, type DeviceTrace, type PeerChange } from '../wireguard/device.js'
 import type { Peer } from '../wireguard/peer.js'
+import type { FlowPolicy, FlowReport } from './flow-policy.js'
 import { createKeyedHash } from './keyed-hash.js'
+import { PolicyGate } from './policy-gate.js'
 import { slotSizeFor } from './slot-size.js'
 
 export interface HostSink {
@@ -21,6 +23,8 @@ export interface HostSink {
   report(event: DeviceEvent): void
   /** Packets larger than `mtu` bytes vanish on the way to a peer, and no router says so. Once for each size. */
   reportMtu?(peer: Peer, mtu: number): void
+  /** A flow that the policy let through is over, or one was refused. */
+  reportFlow?(flow: FlowReport): void
 }
 
 export interface HostOptions {
@@ -42,6 +46,8 @@ export interface HostOptions {
   readonly memoryBytes?: number
   /** Of TCP connections: by name, or one of the caller's own. BBR by default. */
   readonly congestion?: CongestionControlName | CongestionControlFactory
+  /** Who may talk to whom; without it everybody. */
+  readonly policy?: FlowPolicy
   /** Shortened in tests only. */
   readonly timers?: Partial<Timers>
   readonly deviceLimits?: Partial<DeviceLimits>
@@ -54,6 +60,8 @@ export class Host {
   readonly memory: PacketMemory
   readonly device: Device
   readonly stack: Stack
+  /** Only with a policy. */
+  readonly gate: PolicyGate | undefined
   #now: number
 
   constructor(options: HostOptions) {
@@ -79,6 +87,13 @@ export class Host {
       ...(options.deviceLimits && { limits: options.deviceLimits }),
       ...(options.trace && { trace: options.trace }),
     })
+    this.gate =
+      options.policy &&
+      new PolicyGate({
+        policy: options.policy,
+        keyOf: path => this.device.peerById(path)?.publicKey,
+        report: flow => sink.reportFlow?.(flow),
+      })
     this.stack = new Stack({
       memory: this.memory,
       random,
@@ -105,6 +120,7 @@ export class Host {
           if (peer !== undefined) sink.reportMtu?.(peer, mtu)
         },
       },
+      ...(this.gate && { gate: this.gate }),
       ...(options.congestion && { congestion: options.congestion }),
       ...(options.stackLimits && { limits: options.stackLimits }),
     })
@@ -120,6 +136,14 @@ export class Host {
     this.device.removePeer(publicKey, now)
     this.stack.handlePathDown(peer.id, now, true)
     return true
+  }
+
+  /** From now on this policy holds, for flows that stand, too. Only for a host that was made with one. */
+  setPolicy(policy: FlowPolicy, now: number): void {
+    this.#now = now
+    if (this.gate === undefined) throw new Error('the host was made without a policy')
+    this.gate.setPolicy(policy)
+    this.stack.recheck(now)
   }
 
   /** Whose packet it is by its destination, where the peer that its flow had is gone: a peer's new key takes the flows over. */

@@ -4,11 +4,13 @@ import type { PacketMemory } from '../base/packet-memory.js'
 import type { AddressWords } from '../wire/ip.js'
 import type { CongestionControlFactory } from './congestion.js'
 import type { StackCounters } from './counters.js'
+import type { FlowGate } from './gate.js'
 import type { Identity } from './identity.js'
 import type { StackLimits } from './limits.js'
 import type { PacketOutput } from './output.js'
 import type { PathTable } from './paths.js'
 import type { RandomNumbers } from './random.js'
+import type { TrackedFlows } from './tracked-flows.js'
 
 /** Something with a deadline in the stack's one table. */
 export interface Timed extends Deadlined {
@@ -26,6 +28,9 @@ export interface StackContext {
   readonly random: RandomNumbers
   readonly identity: Identity
   readonly congestion: CongestionControlFactory
+  /** Decides who may talk to whom, and what it has let through of UDP and echoes; both or neither. */
+  readonly gate: FlowGate | undefined
+  readonly tracked: TrackedFlows | undefined
   /** One slot for a packet of the largest size, for what is done with it at once. */
   readonly large: PacketMemory
   /** The latest time that any call brought, for what has no time of its own. */

@@ -79,6 +79,11 @@ export function createCounters() {
     forwardRepeated: 0,
     forwardFull: 0,
     forwardExpired: 0,
+    trackedFlowsFull: 0,
+    movedFlowsRefused: 0,
+    gatedStrays: 0,
+    gatedFragments: 0,
+    gatedFlowsCut: 0,
     repliesLimited: 0,
   } satisfies Record<IpDrop, number> & Record<string, number>
 }

@@ -3,12 +3,13 @@
 import type { IpAddress } from '../base/address.js'
 import { notScheduled } from '../base/deadline-heap.js'
 import { noSlot } from '../base/packet-memory.js'
-import { type AddressWords, addressOf, copyWords, createIpHeader, type IpHeader } from '../wire/ip.js'
+import { type AddressWords, addressOf, copyWords, createIpHeader, type IpHeader, protocolTcp } from '../wire/ip.js'
 import { createTcpHeader, flagFin, flagSyn, parseTcp, type TcpHeader } from '../wire/tcp.js'
 import type { StackContext, Timed } from './context.js'
 import { FairCount } from './fair-count.js'
 import type { Forwarding } from './forward.js'
 import type { ForwardedDial, ForwardRefusal } from './forward-types.js'
+import type { FlowGate, FlowTicket } from './gate.js'
 import type { IcmpLayer } from './icmp.js'
 import { packetHeadroom } from './output.js'
 import { abort } from './tcp/close.js'
@@ -65,9 +66,17 @@ export class ForwardedDials {
       counters.forwardFull++
       return
     }
-    counters.forwardRequests++
     const packet = memory.u8.slice(ip.start, h.payload)
-    const dial = new Dial(this, forwarding, ip, h, packet, path)
+    const { gate } = this.layer.context
+    const { source, destination } = ip
+    const ticket = gate?.admitIn(protocolTcp, destination, h.destinationPort, source, h.sourcePort, path, now)
+    if (gate !== undefined && ticket === undefined) {
+      this.shares.give(path)
+      this.icmp.prohibitAbout(packet, ip.version, source, destination, path, now)
+      return
+    }
+    counters.forwardRequests++
+    const dial = new Dial(this, forwarding, ip, h, packet, path, ticket)
     this.#pending.insert(dial)
     deadlines.set(dial, now + limits.forwardTimeout)
     this.#asked.push(dial)
@@ -82,7 +91,10 @@ export class ForwardedDials {
   /** It waits no longer; its share is its connection's, if it has one now. */
   forget(dial: Dial, connection: Tcb | undefined): void {
     this.#pending.delete(dial)
-    this.layer.context.deadlines.cancel(dial)
+    const { deadlines, gate, now } = this.layer.context
+    deadlines.cancel(dial)
+    // The connection has it now, if there is one.
+    if (connection === undefined && dial.ticket !== undefined) gate?.ended(dial.ticket, 0, 0, false, now)
     if (connection === undefined) this.shares.give(dial.path)
     else this.#halfOpen.set(connection, dial)
   }
@@ -101,6 +113,13 @@ export class ForwardedDials {
     this.#halfOpen.delete(c)
     this.shares.give(dial.path)
     dial.abandoned?.()
+  }
+
+  /** Drops the requests that the gate would not let through any more. */
+  recheck(gate: FlowGate): void {
+    for (const dial of this.#pending.all()) {
+      if (dial.ticket !== undefined && !gate.mayGoOn(dial.ticket, dial.path)) dial.abandon()
+    }
   }
 
   close(forwarding: Forwarding): void {
@@ -122,6 +141,7 @@ class Dial implements ForwardedDial, Flow<Dial>, Timed {
   readonly remotePort: number
   readonly sequence: number
   readonly path: number
+  readonly ticket: FlowTicket | undefined
   abandoned: (() => void) | undefined = undefined
   established: ((connection: TcpConnection) => TcpEvents) | undefined = undefined
   isPending = true
@@ -138,6 +158,7 @@ class Dial implements ForwardedDial, Flow<Dial>, Timed {
     h: TcpHeader,
     packet: Uint8Array,
     path: number,
+    ticket: FlowTicket | undefined,
   ) {
     this.#table = table
     this.forwarding = forwarding
@@ -147,6 +168,7 @@ class Dial implements ForwardedDial, Flow<Dial>, Timed {
     this.remotePort = h.sourcePort
     this.sequence = h.sequence
     this.path = path
+    this.ticket = ticket
     this.#version = ip.version
     this.#packet = packet
     this.#headerLength = ip.payload - ip.start
@@ -172,7 +194,7 @@ class Dial implements ForwardedDial, Flow<Dial>, Timed {
       const record = timeWait.find(this.local, this.localPort, this.remote, this.remotePort)
       const least = record < 0 ? undefined : (timeWait.sndNxt(record) + sequenceGap) | 0
       if (record >= 0) timeWait.remove(record)
-      handleListen(layer, listener, syn, synTcp, this.path, now, least)
+      handleListen(layer, listener, syn, synTcp, this.path, now, least, this.ticket)
       layer.context.memory.free(slot)
       const c = flows.find(this.local, this.localPort, this.remote, this.remotePort)
       this.#table.forget(this, c)

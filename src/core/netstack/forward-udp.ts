@@ -4,7 +4,7 @@ import type { IpAddress } from '../base/address.js'
 import { notScheduled } from '../base/deadline-heap.js'
 import type { PacketMemory } from '../base/packet-memory.js'
 import type { IcmpHeader, QuotedPacket } from '../wire/icmp.js'
-import { type AddressWords, addressOf, copyWords, type IpHeader } from '../wire/ip.js'
+import { type AddressWords, addressOf, copyWords, type IpHeader, protocolUdp } from '../wire/ip.js'
 import { createUdpHeader, parseUdp, type UdpHeader } from '../wire/udp.js'
 import type { StackContext, Timed } from './context.js'
 import { FairCount } from './fair-count.js'
@@ -14,6 +14,7 @@ import type { IcmpLayer } from './icmp.js'
 import { defaultHopLimit } from './output.js'
 import { type Flow as Chained, FlowTable } from './tcp/flow-table.js'
 import { codeOf } from './tcp/icmp-error.js'
+import type { TrackedFlows } from './tracked-flows.js'
 import type { SocketCode } from './types.js'
 import type { UdpOutput } from './udp-output.js'
 
@@ -63,6 +64,12 @@ export class ForwardedFlows {
       counters[drop]++
       return
     }
+    const { tracked } = this.context
+    if (tracked !== undefined) {
+      const told = tracked.receiveDatagram(ip, h, path, now)
+      if (told === 'refused') this.#prohibit(memory, ip, path, now)
+      if (told !== 'passes') return
+    }
     let flow = this.#flows.find(ip.destination, h.destinationPort, ip.source, h.sourcePort)
     if (flow === undefined) {
       if (!this.#shares.take(path)) {
@@ -77,6 +84,19 @@ export class ForwardedFlows {
     }
     counters.udpIn++
     flow.receive(memory, ip, h, path, now)
+  }
+
+  #prohibit({ u8 }: PacketMemory, ip: IpHeader, path: number, now: number): void {
+    const end = Math.min(ip.payload + ip.payloadLength, ip.start + quotedBytes)
+    this.icmp.prohibitAbout(u8.slice(ip.start, end), ip.version, ip.source, ip.destination, path, now)
+  }
+
+  /** Ends the flows that the gate has let go. */
+  recheck(tracked: TrackedFlows): void {
+    for (const flow of this.#flows.all()) {
+      const { local, localPort, remote, remotePort } = flow
+      if (!tracked.has(protocolUdp, local, localPort, remote, remotePort)) flow.end()
+    }
   }
 
   handleError(quoted: QuotedPacket, h: IcmpHeader, path: number): boolean {
@@ -224,6 +244,8 @@ class UdpForward implements ForwardedFlow, UdpFlow, Timed, Chained<UdpForward> {
     context.now = now
     this.#usedAt = now
     const { local, localPort, remote, remotePort, path } = this
+    const told = context.tracked?.send(protocolUdp, local, localPort, remote, remotePort, path, bytes.length, now)
+    if (told !== undefined && told !== 'passes') return false
     return output.send(bytes, local, localPort, remote, remotePort, defaultHopLimit, path, now)
   }
 

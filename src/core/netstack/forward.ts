@@ -9,9 +9,11 @@ import { ForwardedEchoes } from './forward-echo.js'
 import { ForwardedDials } from './forward-tcp.js'
 import type { Forwarder, ForwardHandlers, ForwardOptions } from './forward-types.js'
 import { ForwardedFlows } from './forward-udp.js'
+import type { FlowGate } from './gate.js'
 import type { IcmpLayer } from './icmp.js'
 import { handleSegment } from './tcp/input.js'
 import type { TcpLayer } from './tcp/layer.js'
+import type { TrackedFlows } from './tracked-flows.js'
 import type { UdpOutput } from './udp-output.js'
 
 /** One call of forward(), for as long as it stands. */
@@ -85,7 +87,8 @@ export class ForwardLayer {
         else if (h.kind !== 'echo-request') {
           this.#icmp.handleMessage(memory, slot, ip, path, now)
           return
-        } else if (handlers.echo !== undefined) this.#echoes.handleRequest(memory, ip, h, path, now, forwarding)
+        } else if (!this.#icmp.mayPass(memory, ip, h, path, now)) break
+        else if (handlers.echo !== undefined) this.#echoes.handleRequest(memory, ip, h, path, now, forwarding)
         else counters.notOurs++
         break
       }
@@ -104,6 +107,12 @@ export class ForwardLayer {
     this.#dials.runEvents()
     this.#flows.runEvents(now)
     this.#echoes.runEvents()
+  }
+
+  /** Ends what the gate does not allow any more; `tracked` has let go of it already. */
+  recheck(gate: FlowGate, tracked: TrackedFlows): void {
+    this.#dials.recheck(gate)
+    this.#flows.recheck(tracked)
   }
 
   #close(forwarding: Forwarding): void {

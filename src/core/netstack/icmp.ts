@@ -31,6 +31,7 @@ import { defaultHopLimit, packetHeadroom } from './output.js'
 import { PingTable } from './ping.js'
 import { handleTcpError } from './tcp/icmp-error.js'
 import type { TcpLayer } from './tcp/layer.js'
+import { echoPort } from './tracked-flows.js'
 import type { Ping, PingOptions, PingResult } from './types.js'
 
 /** RFC 1812, 4.3.2.3 and RFC 4443, 2.4(c): how large an error may be. */
@@ -71,9 +72,11 @@ export class IcmpLayer {
     const drop = parseIcmp(memory, ip, h)
     if (drop !== undefined) counters[drop]++
     else if (h.kind === 'echo-request') {
-      counters.icmpEchoRequests++
-      this.answerEcho(memory, slot, ip, h, path, now)
-      return
+      if (this.mayPass(memory, ip, h, path, now)) {
+        counters.icmpEchoRequests++
+        this.answerEcho(memory, slot, ip, h, path, now)
+        return
+      }
     } else if (h.kind === 'echo-reply') this.#pings.handleReply(ip, h, now)
     else if (h.kind === 'other' || h.kind === 'parameter-problem') counters.icmpIgnored++
     else this.#handleError(memory, ip, h, path, now)
@@ -135,6 +138,37 @@ export class IcmpLayer {
     output.enqueueReply(target, headers + quoted, path)
   }
 
+  /** Whether the gate lets the echo request through; its sender is told if not. The slot stays the caller's. */
+  mayPass(memory: PacketMemory, ip: IpHeader, h: IcmpHeader, path: number, now: number): boolean {
+    const { tracked } = this.#context
+    if (tracked === undefined) return true
+    const { protocol, destination, source, version, start } = ip
+    const told = tracked.receive(protocol, destination, echoPort, source, 0, path, h.bodyLength, now)
+    if (told !== 'refused') return told === 'passes'
+    const end = Math.min(ip.payload + ip.payloadLength, start + maxError6)
+    this.prohibitAbout(memory.u8.slice(start, end), version, source, destination, path, now)
+    return false
+  }
+
+  /** The gate does not let the packet in `slot` through. Who sends in another's name is not told so. Takes the slot, of `memory`. */
+  prohibit(memory: PacketMemory, slot: number, ip: IpHeader, path: number, now: number): void {
+    if (this.#context.gate?.isFrom(ip.source, path) === true) this.refuse(memory, slot, ip, 'prohibited', path, now)
+    else memory.free(slot)
+  }
+
+  /** As {@link prohibit}, of a packet that is kept only as far as it is quoted. */
+  prohibitAbout(
+    packet: Uint8Array,
+    version: 4 | 6,
+    from: AddressWords,
+    to: AddressWords,
+    path: number,
+    now: number,
+  ): void {
+    if (this.#context.gate?.isFrom(from, path) !== true) return
+    this.refuseAbout(packet, version, from, to, 'prohibited', path, now)
+  }
+
   /** A protocol that nobody here speaks; of IPv6, what names it is pointed at (RFC 4443, 3.4). */
   refuseProtocol(memory: PacketMemory, slot: number, ip: IpHeader, path: number, now: number): void {
     this.refuse(memory, slot, ip, 'protocol', path, now, 0, ip.version === 6 ? ip.protocolAt : 0)
@@ -177,6 +211,7 @@ export class IcmpLayer {
     const length = icmpHeaderLength + h.bodyLength
     const rest = (h.identifier << 16) | h.sequence
     const protocol = version === 4 ? protocolIcmp : protocolIcmpv6
+    context.tracked?.answered(protocol, source, destination, true, h.bodyLength, now)
     writeIcmpHeader(memory, message, version, echoType(version, true) << 8, rest, h.bodyLength, source, destination)
     const headers = ipHeaderLength(version)
     if (memory === context.memory && headers + length <= context.paths.mtu(path, now)) {

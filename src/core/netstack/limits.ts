@@ -54,6 +54,8 @@ export interface StackLimits {
   readonly forwardTimeout: number
   /** How long a forwarded UDP flow may be silent, ms. */
   readonly forwardIdle: number
+  /** UDP flows and pairs that ping, as a gate remembers them; a path has at most half. */
+  readonly trackedFlows: number
   /** RSTs and ICMP errors a second, all together, for each path. */
   readonly repliesPerSecond: number
   /** Challenge ACKs a second over all connections (RFC 5961, 7); the number in force is random around it. */
@@ -93,6 +95,7 @@ export const defaultLimits: StackLimits = {
   forwardEchoes: 512,
   forwardTimeout: 30_000,
   forwardIdle: 120_000,
+  trackedFlows: 65536,
   repliesPerSecond: 1000,
   challengeAcksPerSecond: 1000,
   firstEphemeralPort: 32768,

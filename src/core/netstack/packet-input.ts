@@ -46,7 +46,7 @@ export class PacketInput {
       whole: (memory, slot, length, path, now) => this.#handleWhole(memory, slot, length, path, now),
       expired: (packet, version, from, to, protocol, path, now) => {
         // An error is not answered with one.
-        if (protocol === protocolIcmp || protocol === protocolIcmpv6) return
+        if (protocol === protocolIcmp || protocol === protocolIcmpv6 || !this.#mayTalk(to, from, path)) return
         layers.icmp.refuseAbout(packet, version, from, to, 'reassembly-time', path, now)
       },
       malformed: problemAt => {
@@ -74,8 +74,13 @@ export class PacketInput {
     } else if (!isUnicast(ip.source) || (path !== loopbackPath && this.#context.isOwn(ip.source))) {
       counters.badSource++
       memory.free(slot)
-    } else if (ip.fragment) this.#handleFragment(slot, ip, path, now)
-    else this.#dispatch(memory, slot, ip, path, now, forwarding)
+    } else if (ip.fragment) {
+      if (this.#mayTalk(ip.destination, ip.source, path)) this.#handleFragment(slot, ip, path, now)
+      else {
+        counters.gatedFragments++
+        memory.free(slot)
+      }
+    } else this.#dispatch(memory, slot, ip, path, now, forwarding)
   }
 
   #handleFragment(slot: number, ip: IpHeader, path: number, now: number): void {
@@ -158,8 +163,27 @@ export class PacketInput {
           return
         }
     }
+    if (!this.#isAdmitted(ip, path, now)) {
+      icmp.prohibit(memory, slot, ip, path, now)
+      return
+    }
     this.#context.counters.unknownProtocol++
     icmp.refuseProtocol(memory, slot, ip, path, now)
+  }
+
+  /** Of a protocol that nobody here speaks: whether the gate would let it through, and so its sender may learn that. */
+  #isAdmitted({ protocol, destination, source }: IpHeader, path: number, now: number): boolean {
+    const { gate } = this.#context
+    if (gate === undefined || path === loopbackPath) return true
+    const ticket = gate.admitIn(protocol, destination, 0, source, 0, path, now)
+    if (ticket !== undefined) gate.ended(ticket, 0, 0, false, now)
+    return ticket !== undefined
+  }
+
+  /** Before it is known what the packet is: whether there is anything that the two may say to each other. */
+  #mayTalk(local: AddressWords, remote: AddressWords, path: number): boolean {
+    const { gate } = this.#context
+    return gate === undefined || path === loopbackPath || gate.mayTalk(local, remote, path)
   }
 
   /** An IPv6 header that says itself that it must be understood, or that the packet is to go on. Takes the slot. */
@@ -170,7 +194,8 @@ export class PacketInput {
       ip.problem >= 0 &&
       this.#context.isOwn(ip.destination) &&
       isUnicast(ip.source) &&
-      !this.#context.isOwn(ip.source)
+      !this.#context.isOwn(ip.source) &&
+      this.#mayTalk(ip.destination, ip.source, path)
     if (isOurs) this.#answerProblem(slot, ip, path, now)
     else memory.free(slot)
   }

@@ -19,6 +19,7 @@ import { maxPayload, sendInFragments } from './large-packet.js'
 import { defaultHopLimit, packetHeadroom } from './output.js'
 import type { PathWaiter } from './paths.js'
 import { codeOf } from './tcp/icmp-error.js'
+import { echoPort } from './tracked-flows.js'
 import { type Ping, type PingOptions, type PingResult, StackError } from './types.js'
 
 const defaultSize = 56
@@ -49,6 +50,10 @@ export class PingTable {
     if (local === undefined) throw new StackError('ENETUNREACH', 'no own address of that family')
     const path = context.routeTo(remote)
     if (path === -1) throw new StackError('ENETUNREACH', 'no route to the address')
+    const protocol = isMapped(local) ? protocolIcmp : protocolIcmpv6
+    const told = context.tracked?.send(protocol, local, 0, remote, echoPort, path, options.size ?? defaultSize, now)
+    if (told === 'refused') throw new StackError('EACCES', 'no rule of the policy allows it')
+    if (told === 'dropped') throw new StackError('EMFILE', 'too many flows')
     if (this.#waiting.size >= context.limits.pings) throw new StackError('EMFILE', 'too many pings')
     const size = options.size ?? defaultSize
     const timeout = options.timeout ?? defaultTimeout
@@ -75,6 +80,7 @@ export class PingTable {
       this.context.counters.icmpIgnored++
       return
     }
+    this.context.tracked?.answered(ip.protocol, ip.destination, ip.source, false, h.bodyLength, now)
     request.finish({ rtt: now - request.sentAt, ttl: ip.hopLimit })
   }
 

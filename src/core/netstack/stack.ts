@@ -10,6 +10,7 @@ import type { StackContext, Timed } from './context.js'
 import { createCounters, type StackCounters } from './counters.js'
 import { ForwardLayer } from './forward.js'
 import type { Forwarder, ForwardHandlers, ForwardOptions } from './forward-types.js'
+import type { FlowGate } from './gate.js'
 import { IcmpLayer } from './icmp.js'
 import { Identity } from './identity.js'
 import { createLargeMemory } from './large-packet.js'
@@ -18,10 +19,11 @@ import { PacketOutput, packetHeadroom } from './output.js'
 import { PacketInput } from './packet-input.js'
 import { loopbackPath, PathTable } from './paths.js'
 import { RandomNumbers } from './random.js'
-import { abort } from './tcp/close.js'
+import { abort, cutRefused } from './tcp/close.js'
 import { dial, listen } from './tcp/dial.js'
 import { TcpLayer } from './tcp/layer.js'
 import { resumeFlows } from './tcp/resume.js'
+import { TrackedFlows } from './tracked-flows.js'
 import type {
   ConnectOptions,
   ListenOptions,
@@ -29,6 +31,7 @@ import type {
   PingOptions,
   PingResult,
   StackOptions,
+  StackStats,
   TcpConnection,
   TcpEvents,
   TcpListener,
@@ -47,22 +50,6 @@ export * from './types.js'
 /** A deadline that nobody met for so long, ms: the packets that come now have waited, too. */
 const lateTurn = 5
 
-/** What stands, for a person to read. */
-export interface StackStats {
-  readonly connections: number
-  readonly timeWait: number
-  readonly orphans: number
-  readonly listeners: number
-  readonly udpSockets: number
-  readonly slotsInUse: number
-  readonly reassemblySlots: number
-  /** Bytes of fragments that wait for others, as their bound counts. */
-  readonly fragmentBytes: number
-  /** Bytes received and not read, written and not acknowledged, as their memory counts. */
-  readonly receiveMemory: number
-  readonly sendMemory: number
-}
-
 export class Stack implements StackContext {
   readonly memory: PacketMemory
   readonly mtu: number
@@ -74,6 +61,8 @@ export class Stack implements StackContext {
   readonly random: RandomNumbers
   readonly identity: Identity
   readonly congestion: CongestionControlFactory
+  readonly gate: FlowGate | undefined
+  readonly tracked: TrackedFlows | undefined
   now = 0
   /** Set by an owner who knows of it, or seen from a deadline that nobody met; ends with the turn. */
   late = false
@@ -109,14 +98,20 @@ export class Stack implements StackContext {
       wakePath: (path, now) => options.wakePath(path, now),
       schedule: (path, deadline) => this.deadlines.set(path, deadline),
     })
+    this.gate = options.gate
+    this.tracked = options.gate && new TrackedFlows(this, options.gate)
     const firstId = this.random.next()
     this.output = new PacketOutput(options.memory, options.sink, this.paths, this.counters, limits, firstId)
     const tcp = new TcpLayer(this)
-    const udp = new UdpLayer(this, (memory, slot, ip, path, now) => icmp.refuse(memory, slot, ip, 'port', path, now))
+    const udp = new UdpLayer(this, (memory, slot, ip, path, now, gated) => {
+      if (gated) icmp.prohibit(memory, slot, ip, path, now)
+      else icmp.refuse(memory, slot, ip, 'port', path, now)
+    })
     const icmp: IcmpLayer = new IcmpLayer(this, tcp, (quoted, h, path) =>
       (this.isOwn(quoted.source) ? udp : forward).handleError(quoted, h, path),
     )
     const forward: ForwardLayer = new ForwardLayer(this, tcp, icmp, udp.output)
+    tcp.prohibit = (slot, ip, path, now) => icmp.prohibit(this.memory, slot, ip, path, now)
     this.#tcp = tcp
     this.#udp = udp
     this.#icmp = icmp
@@ -231,6 +226,16 @@ export class Stack implements StackContext {
     return this.#icmp.ping(address, options, done, now)
   }
 
+  /** Asks the gate again about every flow, and ends those that it allows no more: their owners hear EACCES. */
+  recheck(now: number): void {
+    const { gate, tracked } = this
+    if (gate === undefined || tracked === undefined) return
+    this.now = now
+    cutRefused(this.#tcp, gate, now)
+    tracked.recheck(now)
+    this.#forward.recheck(gate, tracked)
+  }
+
   stats(): StackStats {
     return {
       connections: this.#tcp.flows.size,
@@ -259,6 +264,7 @@ export class Stack implements StackContext {
     this.#icmp.close()
     this.#forward.close()
     this.#input.fragments.close()
+    this.tracked?.close(now)
     this.flush(now, this.limits.outputQueue + this.limits.replyQueue + 1)
     this.output.clear()
     this.paths.clear()

@@ -3,6 +3,7 @@ import type { IpAddress, Prefix } from '../base/address.js'
 import type { PacketMemory } from '../base/packet-memory.js'
 import type { CongestionControlFactory } from './congestion.js'
 import type { CongestionControlName } from './congestion-control.js'
+import type { FlowGate } from './gate.js'
 import type { StackLimits } from './limits.js'
 
 /** Node's own codes, of what can happen to a socket. */
@@ -25,6 +26,7 @@ export type LocalCode =
   | 'EMFILE'
   | 'EMSGSIZE'
   | 'ECONNABORTED'
+  | 'EACCES'
 
 /** Thrown by connect, listen, bindUdp and ping, and only for local reasons; nothing from the network throws. */
 export class StackError extends Error {
@@ -62,6 +64,8 @@ export interface StackOptions {
   wakePath(path: number, now: number): void
   readonly sink: StackSink
   readonly limits?: Partial<StackLimits>
+  /** Decides on each new flow, ours and others'. Without it all may pass. */
+  readonly gate?: FlowGate
   /** By name, or one of the caller's own. BBR by default. */
   readonly congestion?: CongestionControlName | CongestionControlFactory
 }
@@ -207,4 +211,20 @@ export type PingResult = { readonly rtt: number; readonly ttl: number } | { read
 
 export interface Ping {
   cancel(): void
+}
+
+/** What stands, for a person to read. */
+export interface StackStats {
+  readonly connections: number
+  readonly timeWait: number
+  readonly orphans: number
+  readonly listeners: number
+  readonly udpSockets: number
+  readonly slotsInUse: number
+  readonly reassemblySlots: number
+  /** Bytes of fragments that wait for others, as their bound counts. */
+  readonly fragmentBytes: number
+  /** Bytes received and not read, written and not acknowledged, as their memory counts. */
+  readonly receiveMemory: number
+  readonly sendMemory: number
 }

@@ -1,7 +1,16 @@
 // One UDP socket (RFC 768): a bounded queue in which each path has its share, replies from the address that was asked, ICMP
 // errors where it is connected.
 import type { IpAddress } from '../base/address.js'
-import { type AddressWords, addressOf, copyWords, type IpHeader, isMapped, sameWords, wordsOf } from '../wire/ip.js'
+import {
+  type AddressWords,
+  addressOf,
+  copyWords,
+  type IpHeader,
+  isMapped,
+  protocolUdp,
+  sameWords,
+  wordsOf,
+} from '../wire/ip.js'
 import { FairCount } from './fair-count.js'
 import { defaultHopLimit } from './output.js'
 import { type SocketCode, StackError, type UdpEvents, type UdpSocket } from './types.js'
@@ -70,7 +79,11 @@ export class Socket implements UdpSocket {
     context.now = now
     const remote = wordsOf(address)
     const local = this.#sourceFor(remote, port)
-    return output.send(bytes, local, this.port, remote, port, this.hopLimit, context.routeTo(remote), now)
+    const path = context.routeTo(remote)
+    const told = context.tracked?.send(protocolUdp, local, this.port, remote, port, path, bytes.length, now)
+    if (told === 'refused') throw new StackError('EACCES', 'no rule of the policy allows it')
+    if (told === 'dropped') return false
+    return output.send(bytes, local, this.port, remote, port, this.hopLimit, path, now)
   }
 
   #sourceFor(remote: AddressWords, port: number): AddressWords {

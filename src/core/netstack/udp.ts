@@ -10,8 +10,15 @@ import { StackError, type UdpEvents, type UdpOptions } from './types.js'
 import { UdpOutput } from './udp-output.js'
 import { Socket } from './udp-socket.js'
 
-/** Answers a datagram that nobody wants. Takes the slot, of `memory`. */
-export type RefuseDatagram = (memory: PacketMemory, slot: number, ip: IpHeader, path: number, now: number) => void
+/** Answers a datagram that nobody wants, or that the gate refuses. Takes the slot, of `memory`. */
+export type RefuseDatagram = (
+  memory: PacketMemory,
+  slot: number,
+  ip: IpHeader,
+  path: number,
+  now: number,
+  gated: boolean,
+) => void
 
 export class UdpLayer {
   readonly context: StackContext
@@ -64,10 +71,17 @@ export class UdpLayer {
       memory.free(slot)
       return
     }
+    const { tracked } = this.context
+    if (tracked !== undefined) {
+      const told = tracked.receiveDatagram(ip, h, path, now)
+      if (told === 'refused') this.#refuse(memory, slot, ip, path, now, true)
+      else if (told === 'dropped') memory.free(slot)
+      if (told !== 'passes') return
+    }
     const socket = this.#find(ip.destination, h.destinationPort, ip.source, h.sourcePort)
     if (socket === undefined) {
       counters.udpNoSocket++
-      this.#refuse(memory, slot, ip, path, now)
+      this.#refuse(memory, slot, ip, path, now, false)
       return
     }
     counters.udpIn++

@@ -31,6 +31,16 @@ describe('the completions of bash', () => {
     expect(offered('-h', 'up', '--log', 'j')).toEqual(['json'])
   })
 
+  it('offer the sub-commands of a group, and what those take', () => {
+    expect(offered('policy', '')).toEqual(['check', 'test', 'explain', 'diff', 'suggest'])
+    expect(offered('policy', 'test', '--allow')).toEqual(['--allow-undecided'])
+    expect(offered('policy', 'test', '--format', 'ju')).toEqual(['junit'])
+    expect(offered('policy', 'check', 'package')).toContain('package.json')
+    expect(offered('policy', 'diff', '--netmap', 'package')).toContain('package.json')
+    expect(offered('check', '--no-n')).toEqual(['--no-network'])
+    expect(offered('policy', 'check', '--no-n')).toEqual([])
+  })
+
   it('offer files where one is wanted, and programs to run', () => {
     expect(offered('up', '-c', 'package')).toContain('package.json')
     expect(offered('up', '-D', '')).toEqual([])
@@ -55,6 +65,16 @@ describe.each([
   })
 })
 
+describe.runIf(has('fish'))('the completions of fish', () => {
+  it('tell a group’s sub-command from the command of the same name', { timeout: 120_000 }, () => {
+    const offers = (line: string) => offeredByFish(scripts.fish, line)
+    expect(offers('tunless policy ')).toEqual(['check', 'diff', 'explain', 'suggest', 'test'])
+    expect(offers('tunless policy check --no')).toEqual([])
+    expect(offers('tunless check --no-n')).toEqual(['--no-network'])
+    expect(offers('tunless policy explain --pro')).toEqual(['--proto'])
+  })
+})
+
 describe.each(['bash', 'zsh', 'fish'] as const)('the script for %s', shell => {
   it.runIf(has(shell))('is one that it takes', () => {
     // A pipe of the shell: fish does not read from the socket that Node would give it.
@@ -63,7 +83,7 @@ describe.each(['bash', 'zsh', 'fish'] as const)('the script for %s', shell => {
   })
 
   it('has every command with all of its options', () => {
-    for (const { name, options } of commands) {
+    for (const { name, options } of commands.flatMap(command => [command, ...command.commands])) {
       expect(scripts[shell]).toContain(name)
       for (const option of options.flatMap(each => each.names)) {
         const written =

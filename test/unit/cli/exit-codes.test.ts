@@ -2,7 +2,7 @@ import { expect, it } from 'vitest'
 import { exitCodeOf, runExitCodeOf } from '../../../src/cli/exit-codes.js'
 import { errorCodes, TunnelError, type TunnelErrorCode } from '../../../src/errors.js'
 
-it('is 2 for the command line and the configuration, and 1 for everything else', () => {
+it('is 2 for the command line, the configuration and the policy, and 1 for everything else', () => {
   const usage = (Object.keys(errorCodes) as TunnelErrorCode[]).filter(
     code => exitCodeOf(new TunnelError(code, '')) === 2,
   )
@@ -10,6 +10,9 @@ it('is 2 for the command line and the configuration, and 1 for everything else',
     'CONFIG_INVALID',
     'CONFIG_NO_PRIVATE_KEY',
     'CONFIG_UNREADABLE',
+    'NETMAP_INVALID',
+    'POLICY_INVALID',
+    'POLICY_UNREADABLE',
     'PROXY_NOT_LOOPBACK',
     'USAGE',
   ])

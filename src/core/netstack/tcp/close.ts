@@ -1,8 +1,10 @@
 // How connections end (RFC 9293, 3.6): orderly, into TIME-WAIT, by RST in either direction, by a timer; and the bounds
 // on those that their owner left.
 import { flagAck, flagRst } from '../../wire/tcp.js'
+import type { FlowGate } from '../gate.js'
 import type { SocketCode } from '../types.js'
 import { orphanFinWait2, orphanProgress } from './constants.js'
+import type { TcpLayer } from './layer.js'
 import { sendControl } from './segment.js'
 import {
   stateClosed,
@@ -31,6 +33,23 @@ export function abort(c: Tcb, code: SocketCode | undefined, now: number): void {
     c.layer.context.counters.tcpResetsSent++
   }
   remove(c, code)
+}
+
+/** Resets the connections that the gate allows no more; their owners hear EACCES. */
+export function cutRefused(layer: TcpLayer, gate: FlowGate, now: number): void {
+  for (const c of layer.flows.all()) {
+    if (c.ticket === undefined || gate.mayGoOn(c.ticket, c.path)) continue
+    layer.context.counters.gatedFlowsCut++
+    giveTicketBack(c, true, now)
+    abort(c, 'EACCES', now)
+  }
+}
+
+function giveTicketBack(c: Tcb, isCut: boolean, now: number): void {
+  const { ticket } = c
+  if (ticket === undefined) return
+  c.ticket = undefined
+  c.layer.context.gate?.ended(ticket, c.bytesSent, c.bytesReceived, isCut, now)
 }
 
 /** The owner lets go (RFC 1122, 4.2.2.13; RFC 2525, 2.17). */
@@ -100,6 +119,7 @@ export function remove(c: Tcb, code: SocketCode | undefined): void {
   c.stateCode = stateClosed
   c.closeCode = code
   layer.flows.delete(c)
+  if (c.ticket !== undefined) giveTicketBack(c, false, context.now)
   context.paths.forget(c.path, c)
   c.retransmitAt = Infinity
   c.sender.reorderAt = Infinity

@@ -1,5 +1,5 @@
 // connect() and listen(): what is refused for local reasons, and the first SYN, which waits for its path.
-import { isMapped, sameWords, wordsOf } from '../../wire/ip.js'
+import { isMapped, protocolTcp, sameWords, wordsOf } from '../../wire/ip.js'
 import { type ConnectOptions, type ListenOptions, StackError, type TcpConnection, type TcpEvents } from '../types.js'
 import { longestDial } from './constants.js'
 import { createConnection } from './input-handshake.js'
@@ -38,7 +38,12 @@ export function dial(layer: TcpLayer, options: ConnectOptions, events: TcpEvents
   if (taken || selfDialled || (record >= 0 && !canReuse(layer, record, now))) {
     throw new StackError('EADDRINUSE', 'the local port is in use')
   }
+  const ticket = context.gate?.admitOut(protocolTcp, local, localPort, remote, options.port, now)
+  if (context.gate !== undefined && ticket === undefined) {
+    throw new StackError('EACCES', 'no rule of the policy allows it')
+  }
   const c = createConnection(layer, local, localPort, remote, options.port, path, isMapped(local) ? 4 : 6)
+  c.ticket = ticket
   c.events = events
   c.iss = identity.initialSequence(local, localPort, remote, options.port, now)
   if (record >= 0) {

@@ -9,10 +9,11 @@ import { seqWithin } from './sequence.js'
 import { stateEstablished, stateSynSent } from './states.js'
 import type { Tcb } from './tcb.js'
 
-/** Node's code for an ICMP error, as Linux maps it. */
+/** Node's code for an ICMP error, as Linux maps it; what is prohibited as it maps that of ICMPv6, in both families. */
 export function codeOf(kind: IcmpKind): SocketCode {
   if (kind === 'port-unreachable' || kind === 'protocol-unreachable') return 'ECONNREFUSED'
   if (kind === 'packet-too-big') return 'EMSGSIZE'
+  if (kind === 'prohibited') return 'EACCES'
   return kind === 'net-unreachable' ? 'ENETUNREACH' : 'EHOSTUNREACH'
 }
 

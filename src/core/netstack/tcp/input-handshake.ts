@@ -1,6 +1,8 @@
 // Handshakes (RFC 9293, 3.5): a SYN for a listener, the answer to our SYN, both sides at once.
-import { type AddressWords, copyWords, type IpHeader, sameWords } from '../../wire/ip.js'
+import { type AddressWords, copyWords, type IpHeader, protocolTcp, sameWords } from '../../wire/ip.js'
 import { flagAck, flagFin, flagRst, flagSyn, type TcpHeader } from '../../wire/tcp.js'
+import type { FlowTicket } from '../gate.js'
+import { loopbackPath } from '../paths.js'
 import { remove } from './close.js'
 import { Connection } from './connection.js'
 import { defaultMss4, defaultMss6, rtoAfterLostSyn } from './constants.js'
@@ -33,7 +35,10 @@ export function createConnection(
   return c
 }
 
-/** A SYN for a listener. Data it carries is not taken; the peer sends it again. */
+/**
+ * A SYN for a listener. Data it carries is not taken; the peer sends it again. False if the gate refuses it; `admitted` is its ticket
+ * where that was asked before.
+ */
 export function handleListen(
   layer: TcpLayer,
   listener: Listener,
@@ -42,26 +47,33 @@ export function handleListen(
   path: number,
   now: number,
   minSequence?: number,
-): void {
-  const { counters, limits, identity } = layer.context
+  admitted?: FlowTicket,
+): boolean {
+  const { counters, limits, identity, gate } = layer.context
   if (
     (h.flags & (flagSyn | flagFin)) !== flagSyn ||
     (sameWords(ip.source, ip.destination) && h.sourcePort === h.destinationPort)
   ) {
     counters.tcpBadFlags++
-    return
+    return true
   }
-  if (layer.flows.size >= limits.connections) {
-    counters.tcpConnectionsFull++
-    return
+  let ticket = admitted
+  // What we dial ourselves was judged by the dial.
+  if (gate !== undefined && ticket === undefined && path !== loopbackPath) {
+    ticket = gate.admitIn(protocolTcp, ip.destination, h.destinationPort, ip.source, h.sourcePort, path, now)
+    if (ticket === undefined) return false
   }
-  if (!listener.hasRoom(path)) {
-    counters.tcpBacklogFull++
-    return
+  if (layer.flows.size >= limits.connections || !listener.hasRoom(path)) {
+    if (layer.flows.size >= limits.connections) counters.tcpConnectionsFull++
+    else counters.tcpBacklogFull++
+    // Who asked before ends it, too.
+    if (ticket !== undefined && admitted === undefined) gate?.ended(ticket, 0, 0, false, now)
+    return true
   }
   const local = copyWords(ip.destination)
   const remote = copyWords(ip.source)
   const c = createConnection(layer, local, h.destinationPort, remote, h.sourcePort, path, ip.version)
+  c.ticket = ticket
   listener.join(c)
   c.iss = identity.initialSequence(local, c.localPort, remote, c.remotePort, now)
   if (minSequence !== undefined && seqBefore(c.iss, minSequence)) c.iss = minSequence
@@ -72,6 +84,7 @@ export function handleListen(
   layer.flows.insert(c)
   c.synDue = true
   layer.wantSend(c)
+  return true
 }
 
 /** Sequence numbers and options of the peer's SYN. */

@@ -34,8 +34,8 @@ export function handleTimeWait(
     if (listener === undefined) return false
     const sequence = (timeWait.sndNxt(record) + sequenceGap) | 0
     timeWait.remove(record)
-    handleListen(layer, listener, ip, h, path, now, sequence)
-    memory.free(slot)
+    if (handleListen(layer, listener, ip, h, path, now, sequence)) memory.free(slot)
+    else layer.prohibit(slot, ip, path, now)
     return true
   }
   // The FIN that was acknowledged, come again; any other is not of this connection.

@@ -2,6 +2,8 @@
 import { onesSum, sumIsValid } from '../../wire/checksum.js'
 import { type IpHeader, protocolTcp, pseudoHeaderSum } from '../../wire/ip.js'
 import { flagAck, flagFin, flagRst, flagSyn, parseTcp, type TcpHeader } from '../../wire/tcp.js'
+import type { FlowGate } from '../gate.js'
+import { loopbackPath } from '../paths.js'
 import { armOrphan, enterTimeWait, remove } from './close.js'
 import { challengeInterval, pawsExpiry } from './constants.js'
 import { handleAck, isAcceptableAck } from './input-ack.js'
@@ -35,6 +37,10 @@ export function handleSegment(layer: TcpLayer, slot: number, ip: IpHeader, path:
     handleStranger(layer, slot, ip, h, path, now)
     return
   }
+  if (path !== c.path && !mayMove(c, path)) {
+    memory.free(slot)
+    return
+  }
   c.segmentsReceived++
   if (c.stateCode === stateSynSent) {
     const again = c.staleAnswer
@@ -47,6 +53,14 @@ export function handleSegment(layer: TcpLayer, slot: number, ip: IpHeader, path:
     return
   }
   if (!segmentArrives(c, slot, h, path, now)) memory.free(slot)
+}
+
+/** It comes by another path than the connection's: whoever is there has to be allowed, too. */
+function mayMove(c: Tcb, path: number): boolean {
+  const { gate, counters } = c.layer.context
+  if (gate === undefined || c.ticket === undefined || gate.mayGoOn(c.ticket, path)) return true
+  counters.movedFlowsRefused++
+  return false
 }
 
 /** A segment of no connection: one in TIME-WAIT, a SYN for a listener, or nothing of ours. */
@@ -62,12 +76,32 @@ function handleStranger(layer: TcpLayer, slot: number, ip: IpHeader, h: TcpHeade
     return
   }
   if (listener !== undefined && asks) {
-    handleListen(layer, listener, ip, h, path, now)
-    memory.free(slot)
+    if (handleListen(layer, listener, ip, h, path, now)) memory.free(slot)
+    else layer.prohibit(slot, ip, path, now)
+    return
+  }
+  if (layer.context.gate !== undefined && path !== loopbackPath && !mayBeAnswered(layer, ip, h, asks, path, now)) {
+    if (asks) layer.prohibit(slot, ip, path, now)
+    else memory.free(slot)
     return
   }
   if (listener === undefined) counters.tcpNoListener++
   replyReset(layer.context, slot, ip, h, path, now)
+}
+
+/** A SYN to a port where nobody listens is judged as if somebody did: who may not dial learns nothing of it. */
+function mayBeAnswered(layer: TcpLayer, ip: IpHeader, h: TcpHeader, asks: boolean, path: number, now: number): boolean {
+  const { counters } = layer.context
+  const gate = layer.context.gate as FlowGate
+  const { source, destination } = ip
+  if (asks) {
+    const ticket = gate.admitIn(protocolTcp, destination, h.destinationPort, source, h.sourcePort, path, now)
+    if (ticket !== undefined) gate.ended(ticket, 0, 0, false, now)
+    return ticket !== undefined
+  }
+  if (gate.mayAnswer(protocolTcp, destination, h.destinationPort, source, h.sourcePort, path)) return true
+  counters.gatedStrays++
+  return false
 }
 
 /**

@@ -31,6 +31,8 @@ export class TcpLayer {
   readonly challenges: RateBudget
   /** What becomes of a SYN to an address that is none of ours, set by who forwards. */
   handleForwarded: ((ip: IpHeader, h: TcpHeader, path: number, now: number) => void) | undefined
+  /** Answers a segment that the gate refuses; takes its slot. Set by the stack. */
+  prohibit: (slot: number, ip: IpHeader, path: number, now: number) => void = slot => this.context.memory.free(slot)
   /** Filled by each segment that arrives. */
   readonly header = createTcpHeader()
   orphans = 0

@@ -2,6 +2,7 @@
 import type { AddressWords } from '../../wire/ip.js'
 import type { CongestionControl } from '../congestion.js'
 import type { Timed } from '../context.js'
+import type { FlowTicket } from '../gate.js'
 import type { PathWaiter } from '../paths.js'
 import type { PathShare } from '../shared-budget.js'
 import type { SocketCode, TcpEvents } from '../types.js'
@@ -47,6 +48,8 @@ export abstract class Tcb implements Timed, PathWaiter {
   events: TcpEvents | undefined = undefined
   /** Whose half-open connection this is. */
   listener: Listener | undefined = undefined
+  /** The gate's, if there is one. */
+  ticket: FlowTicket | undefined = undefined
   /** Event bits that wait for the end of the turn. */
   pendingEvents = 0
   closeCode: SocketCode | undefined = undefined

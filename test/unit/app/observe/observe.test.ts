@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { createLog } from '../../../../src/app/log.js'
-import { type ConnectionEntry, entryOf } from '../../../../src/app/observe/connection-log.js'
+import { type ConnectionEntry, entryOf, entryOfFlow } from '../../../../src/app/observe/connection-log.js'
 import { formatMetrics, snakeCase } from '../../../../src/app/observe/exposition.js'
 import { type LogSink, openLogSink } from '../../../../src/app/observe/log-sink.js'
 import { startMetricsServer } from '../../../../src/app/observe/metrics-server.js'
@@ -137,6 +137,7 @@ describe('an entry of the connection log', () => {
       duration: 1.235,
       result: 'done',
       error: null,
+      flow: null,
     } satisfies ConnectionEntry)
     const { way: _, client: __, target: ___, ...bare } = record
     const error = Object.assign(new Error('x', { cause: Object.assign(new Error('y'), { code: 'NO_ROUTE' }) }), {
@@ -148,6 +149,57 @@ describe('an entry of the connection log', () => {
       target: null,
       peer: null,
       error: 'NO_ROUTE',
+    })
+  })
+})
+
+describe("an entry of a policy's flow", () => {
+  it('says whose it was, which rule let it through, and how it ended', () => {
+    const now = new Date('2030-01-02T03:04:05.678Z')
+    const flow = {
+      decision: 'allowed',
+      direction: 'in',
+      protocol: 'tcp',
+      source: { address: '10.7.0.2', port: 40000, node: 'ci1', tags: ['tag:ci'], user: 'alice@example.com' },
+      destination: { address: 'fd07::1', port: 22, tags: [] },
+      rule: { file: 'policy.hujson', line: 7, column: 5, text: '{}' },
+      bytesSent: 5,
+      bytesReceived: 20,
+      duration: 1234.6,
+      count: 1,
+    } as const
+    expect(entryOfFlow(flow, 'ci1', now)).toEqual({
+      time: '2030-01-02T03:04:05.678Z',
+      way: 'policy',
+      protocol: 'tcp',
+      client: '10.7.0.2:40000',
+      target: '[fd07::1]:22',
+      peer: 'ci1',
+      bytesSent: 5,
+      bytesReceived: 20,
+      duration: 1.235,
+      result: 'allowed',
+      error: null,
+      flow: {
+        direction: 'in',
+        sourceNode: 'ci1',
+        sourceTags: ['tag:ci'],
+        sourceUser: 'alice@example.com',
+        destinationNode: null,
+        destinationTags: [],
+        destinationUser: null,
+        rule: 'policy.hujson:7',
+        refusal: null,
+        count: 1,
+      },
+    } satisfies ConnectionEntry)
+    const { rule: _, ...refused } = flow
+    const denied = { ...refused, decision: 'denied', refusal: 'no-rule', count: 3 } as const
+    expect(entryOfFlow(denied, undefined, now)).toMatchObject({
+      peer: null,
+      result: 'denied',
+      error: 'EACCES',
+      flow: { rule: null, refusal: 'no-rule', count: 3 },
     })
   })
 })

@@ -54,11 +54,12 @@ for (const family of [4, 6] as const) {
             [3, 0, 'ENETUNREACH'],
             [3, 1, 'EHOSTUNREACH'],
             [3, 3, 'ECONNREFUSED'],
-            [3, 13, 'EHOSTUNREACH'],
+            [3, 13, 'EACCES'],
             [11, 0, 'EHOSTUNREACH'],
           ] as const)
         : ([
             [1, 0, 'ENETUNREACH'],
+            [1, 1, 'EACCES'],
             [1, 3, 'EHOSTUNREACH'],
             [1, 4, 'ECONNREFUSED'],
             [3, 0, 'EHOSTUNREACH'],
