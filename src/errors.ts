@@ -126,7 +126,7 @@ export const errorCodes = {
   },
   NETMAP_INVALID: {
     means:
-      'The netmap, a file or what the configuration says of its peers, cannot be used: a name or an address is claimed twice, a tag has no owner in the policy, or the file has an error.',
+      'The netmap, a file or what the configuration says of its peers, cannot be used: a name, an address or a key is claimed twice, a tag has no owner in the policy, or the file has an error.',
     remedy: 'Correct what the message names.',
   },
   POLICY_DENIED: {

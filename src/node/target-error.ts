@@ -29,7 +29,7 @@ export function explainDial(error: unknown, target: DialTarget, timeout: number)
       const after = timeout > 0 ? ` in ${Number((timeout / 1000).toFixed(1))} s` : ''
       return new TunnelError(
         'TARGET_TIMEOUT',
-        `${name} did not answer${after}: check its firewall, and its route back to this tunnel's address`,
+        `${name} did not answer${after}: check its firewall, its route back to this tunnel's address, and that this address is in AllowedIPs there`,
         { cause: error },
       )
     }

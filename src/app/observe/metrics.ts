@@ -86,6 +86,7 @@ function policyMetrics(flows: NonNullable<TunnelStats['policy']>): Metric[] {
         sample('denied', 'in', 'no-rule', flows.deniedIn),
         sample('denied', 'out', 'no-rule', flows.deniedOut),
         sample('denied', 'in', 'source', flows.deniedSource),
+        sample('denied', 'out', 'route', flows.deniedRoute),
         sample('denied', 'in', 'expired', flows.deniedExpiredIn),
         sample('denied', 'out', 'expired', flows.deniedExpiredOut),
         sample('cut', 'in', '', flows.cutIn),

@@ -17,8 +17,11 @@ export interface FlowPolicy {
   readonly ignoreOutbound?: boolean
 }
 
-/** `no-rule` allows it; `source`: the sender has no claim to its address, by its key; `expired`: one of the two nodes is. */
-export type Refusal = 'no-rule' | 'source' | 'expired'
+/**
+ * `no-rule` allows it; `source`: the sender has no claim to its address, by its key; `route`: AllowedIPs lead to another key than
+ * the netmap's; `expired`: one of the two nodes is.
+ */
+export type Refusal = 'no-rule' | 'source' | 'route' | 'expired'
 
 /** `denied` never began; `cut` stood, until a change of policy or netmap; `reported` would have been refused. */
 export type FlowDecision = 'allowed' | 'reported' | 'denied' | 'cut'
@@ -60,6 +63,8 @@ export function createFlowCounters() {
     deniedOut: 0,
     /** For its source: by its key it may not speak for that address. */
     deniedSource: 0,
+    /** Of ours, for their route: by its key who is there is not the node that has the address. */
+    deniedRoute: 0,
     deniedExpiredIn: 0,
     deniedExpiredOut: 0,
     cutIn: 0,
@@ -69,5 +74,5 @@ export function createFlowCounters() {
   }
 }
 
-/** Flows by decision. What was denied for its source, or for an expired node, is counted there alone. */
+/** Flows by decision. What was denied for its source, its route or an expired node is counted there alone. */
 export type FlowCounters = ReturnType<typeof createFlowCounters>

@@ -4,6 +4,7 @@
 import type { IpAddress } from '../base/address.js'
 import type { PrefixTable } from '../base/prefix-table.js'
 import type { FlowGate, FlowTicket } from '../netstack/gate.js'
+import { loopbackPath } from '../netstack/paths.js'
 import type { RuleReference } from '../policy/compile.js'
 import { type AddressWords, addressOf, copyWords, protocolIcmp, protocolIcmpv6 } from '../wire/ip.js'
 import { type Claims, claimsByKey, expiredAddresses, noClaims, type Standing, textOf } from './claims.js'
@@ -108,10 +109,11 @@ export class PolicyGate implements FlowGate {
     localPort: number,
     remote: AddressWords,
     remotePort: number,
+    path: number,
     now: number,
   ): FlowTicket | undefined {
     const ticket = new Ticket(protocol, true, local, localPort, remote, remotePort, now)
-    return this.#admit(ticket, -1, now)
+    return this.#admit(ticket, path, now)
   }
 
   #admit(ticket: Ticket, path: number, now: number): Ticket | undefined {
@@ -128,6 +130,7 @@ export class PolicyGate implements FlowGate {
       return ticket
     }
     if (refusal === 'source') counters.deniedSource++
+    else if (refusal === 'route') counters.deniedRoute++
     else if (refusal === 'expired') counters[outbound ? 'deniedExpiredOut' : 'deniedExpiredIn']++
     else counters[outbound ? 'deniedOut' : 'deniedIn']++
     this.#deny(ticket, now)
@@ -151,6 +154,7 @@ export class PolicyGate implements FlowGate {
       const [source, destination] = outbound ? [ours, theirs] : [theirs, ours]
       const index = this.#decide(source, destination, protocol, port, standing)
       if (index < 0) ticket.refusal = 'no-rule'
+      else if (outbound && this.#leadsElsewhere(theirs, path)) ticket.refusal = 'route'
       else ticket.rule = this.#policy.compiled.ruleAt(index)
     }
   }
@@ -258,6 +262,12 @@ export class PolicyGate implements FlowGate {
       this.#claimsOf.set(path, claims)
     }
     return claims.lookup(address, 0, address.length as 4 | 16) ?? 'none'
+  }
+
+  /** Whether the key at the other end is neither that of the node with the address nor of a router to it. */
+  #leadsElsewhere(address: IpAddress, path: number): boolean {
+    if (path === loopbackPath || this.#policy.compiled.nodeOf(address)?.key === undefined) return false
+    return this.#standing(address, path) === 'none'
   }
 
   #isExpired(address: IpAddress): boolean {

@@ -25,13 +25,14 @@ export interface FlowGate {
     path: number,
     now: number,
   ): FlowTicket | undefined
-  /** We begin a flow. Undefined: we may not. */
+  /** We begin a flow, by that path. Undefined: we may not. */
   admitOut(
     protocol: number,
     local: AddressWords,
     localPort: number,
     remote: AddressWords,
     remotePort: number,
+    path: number,
     now: number,
   ): FlowTicket | undefined
   /** Whether the other end of the path speaks for the address; who does not is not even answered. */

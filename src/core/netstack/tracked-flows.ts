@@ -94,7 +94,7 @@ export class TrackedFlows {
         this.context.counters.trackedFlowsFull++
         return 'dropped'
       }
-      const ticket = this.gate.admitOut(protocol, local, localPort, remote, remotePort, now)
+      const ticket = this.gate.admitOut(protocol, local, localPort, remote, remotePort, path, now)
       if (ticket === undefined) {
         this.#shares.give(path)
         return 'refused'

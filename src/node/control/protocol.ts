@@ -110,7 +110,7 @@ export function refusal(error: unknown): Reply {
 }
 
 function errorOf(code: string, message: string): Error {
-  if (code in errorCodes) return new TunnelError(code as TunnelErrorCode, message)
+  if (Object.hasOwn(errorCodes, code)) return new TunnelError(code as TunnelErrorCode, message)
   return Object.assign(new Error(message), { code })
 }
 

@@ -27,6 +27,12 @@ function explainRefusal(refused: FlowReport, file: string): string {
   if (refusal === 'expired') {
     return `${what} on ${port}: one of the two is expired in the netmap: renew its expiry there`
   }
+  if (refusal === 'route') {
+    return (
+      `${what} on ${port}: the AllowedIPs that cover ${destination.address} are of a peer whose key is not that node's: ` +
+      'correct AllowedIPs, or give that peer the route in the netmap'
+    )
+  }
   if (source.node === undefined) {
     return `${what} on ${port}: this host's own address ${source.address} is no node's in the netmap: add it there`
   }

@@ -310,6 +310,28 @@ describe('a flow that stands', () => {
   })
 })
 
+describe('a dial that AllowedIPs lead to another key', () => {
+  const rules = `{ "acls": [{ "action": "accept", "src": ["tag:web"], "dst": ["tag:db:5432"] }], "tagOwners": { "tag:web": [], "tag:db": [] } }`
+  const web = node('web1', 1, ['10.7.0.1'], ['tag:web'])
+  const dial = () => s.stack.connect({ address: ip('10.7.0.3'), port: 5432 }, silent, s.now)
+
+  it('than the netmap says is refused, and told apart from what no rule allows', () => {
+    s.setPolicy(policyOf(rules, [web, node('db1', 9, ['10.7.0.3'], ['tag:db'])]))
+    expect(dial).toThrow(expect.objectContaining({ code: 'EACCES' }))
+    expect(s.gate.counters).toMatchObject({ deniedRoute: 1, deniedOut: 0 })
+    expect(s.flows).toMatchObject([{ decision: 'denied', refusal: 'route' }])
+  })
+
+  it('is let through where that key routes to the node, or the netmap gives the node no key', () => {
+    const { key: _, ...keyless } = node('db1', 9, ['10.7.0.3'], ['tag:db'])
+    s.setPolicy(policyOf(rules, [web, keyless]))
+    expect(dial).not.toThrow()
+    const hub = node('hub', db, ['10.7.0.9'], [], { routes: routes('10.7.0.0/24') })
+    s.setPolicy(policyOf(rules, [web, node('db1', 9, ['10.7.0.3'], ['tag:db']), hub]))
+    expect(dial).not.toThrow()
+  })
+})
+
 describe('an expired router', () => {
   const old = { ...node('old', 6, ['10.7.0.6'], ['tag:router']), routes: routes('10.20.0.0/16') }
   const allowed = `{ "acls": [{ "action": "accept", "src": ["*"], "dst": ["*:*"] }], "tagOwners": { "tag:web": [], "tag:router": [] } }`

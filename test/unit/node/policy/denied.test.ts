@@ -64,6 +64,7 @@ describe('a refused dial', () => {
 
   it('says so where another rule would not help', () => {
     expect(say({ refusal: 'expired' })).toMatch(/expired in the netmap: renew its expiry there$/)
+    expect(say({ refusal: 'route' })).toMatch(/correct AllowedIPs, or give that peer the route in the netmap$/)
     expect(say({ sourceNode: undefined })).toMatch(/own address 10\.7\.0\.2 is no node's in the netmap: add it there$/)
   })
 
