@@ -54,6 +54,7 @@ describe('what others see of a tunnel', () => {
         duration: expect.any(Number),
         result: 'done',
         error: null,
+        flow: null,
       },
     ])
     const { body } = await get(port, '/metrics')
