@@ -45,12 +45,14 @@ export async function openWorld({ tarball, files = [] } = {}) {
     async prepare() {
       for (const command of prepare) await run(command)
     },
-    /** Rejects where npm fails. */
+    /** Rejects where npm fails, three times: it was seen to wait for nothing, without an end. */
     async install() {
       const args = ['i', '--no-audit', '--no-fund', '--prefer-offline', tarball]
-      await new Promise((resolve, reject) => {
-        execFile('npm', args, { cwd: folder, timeout: 3 * timeout }, error => (error ? reject(error) : resolve()))
-      })
+      const npm = () =>
+        new Promise((resolve, reject) => {
+          execFile('npm', args, { cwd: folder, timeout }, error => (error ? reject(error) : resolve())).stdin.end()
+        })
+      await npm().catch(npm).catch(npm)
     },
     async close() {
       for (const name of ['runner', 'gateway']) await run(`npx tunless down -q -c ${name}.conf`)
