@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 
 const minute = 60_000
@@ -5,6 +6,8 @@ const report = process.env.TUNLESS_TEST_REPORT // a path: the results as JSON, b
 
 export default defineConfig({
   test: {
+    // Tests that start programs wait more than they work: two at once on two cores as well.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     reporters: report ? ['default', ['json', { outputFile: report }]] : ['default'],
     globalSetup: ['scripts/build-wasm.js', 'test/support/run-folder.ts'],
     projects: [
