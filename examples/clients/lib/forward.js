@@ -12,8 +12,10 @@ export async function openForward(tunnel, target) {
   const path = join(folder, 'socket')
   const server = createServer({ allowHalfOpen: true }, client => {
     const remote = tunnel.connect({ ...target, allowHalfOpen: true })
-    // The library sees its own end close; why is only known here.
-    remote.once('error', error => console.error(`${target.host}:${target.port}: ${error.message}`))
+    // The library sees its own end close; why is only known here. A server may reset a connection that the library has ended.
+    remote.once('error', error => {
+      if (!client.readableEnded) console.error(`${target.host}:${target.port}: ${error.message}`)
+    })
     pipeline(client, remote, client, () => {})
   })
   server.listen(path)
