@@ -61,10 +61,9 @@ export function createLoop(options: LoopOptions): Loop {
   function turn(): void {
     pending = undefined
     const at = now()
-    const moreInput = datagrams >= fullPoll
     noteRead(at)
     if (host.nextDeadline() <= at) host.handleTimeout(at, Date.now(), readUntil)
-    const more = writable() && host.flush(at, budget, moreInput)
+    const more = writable() && host.flush(at, budget)
     afterTurn()
     if (stopped) return
     polledAt = now()

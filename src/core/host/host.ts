@@ -180,13 +180,10 @@ export class Host {
     return Math.min(this.device.nextDeadline(), this.stack.nextDeadline())
   }
 
-  /**
-   * Once a turn: up to `budget` packets leave, then sockets hear what happened; a little later where `moreInput` is known to
-   * wait. True if there is more to do.
-   */
-  flush(now: number, budget: number, moreInput = false): boolean {
+  /** Once a turn: up to `budget` packets leave, then sockets hear what happened. True if there is more to do. */
+  flush(now: number, budget: number): boolean {
     this.#now = now
-    return this.stack.flush(now, budget, moreInput)
+    return this.stack.flush(now, budget)
   }
 
   /** Resets every connection, sends that, and forgets all keys. */

@@ -175,13 +175,13 @@ export class Stack implements StackContext {
 
   /**
    * Once a turn: at most `budget` packets leave, then owners hear what happened, then what they said leaves. True if
-   * there is more to do. Where `moreInput` waits unread, owners of connections hear a little later, of more at once.
+   * there is more to do.
    */
-  flush(now: number, budget: number, moreInput = false): boolean {
+  flush(now: number, budget: number): boolean {
     this.now = now
     this.output.loop((slot, length) => this.handlePacket(slot, slot + packetHeadroom, length, loopbackPath, now))
     const left = this.#send(now, budget)
-    this.#tcp.runEvents(now, moreInput)
+    this.#tcp.runEvents(now)
     this.#udp.runEvents()
     this.#icmp.runEvents()
     this.#forward.runEvents(now)

@@ -59,24 +59,6 @@ describe('the loop of a tunnel', () => {
     loop.stop()
   })
 
-  it('tells the host that more input waits where a poll brought as much as a poll can', () => {
-    const told: boolean[] = []
-    const host = {
-      nextDeadline: () => Infinity,
-      flush(_now: number, _budget: number, moreInput: boolean) {
-        told.push(moreInput)
-        return false
-      },
-    } as unknown as Host
-    const loop = createLoop({ host, now: () => 0, writable: () => true, afterTurn() {} })
-    for (const datagrams of [31, 32, 1]) {
-      for (let i = 0; i < datagrams; i++) loop.received()
-      vi.advanceTimersByTime(0)
-    }
-    expect(told).toEqual([false, true, false])
-    loop.stop()
-  })
-
   describe('judges what was not answered only by what it has read (B1)', () => {
     /** A loop on a clock of its own, and what each call of handleTimeout was told. */
     function watched() {

@@ -64,7 +64,5 @@ export const receiveIdle = 10_000
 export const slabSize = 65536
 /** Segments of one flow in flight, however small its peer wants them (CVE-2019-11478, CVE-2019-11479): 32 MiB of 536 bytes. */
 export const maxFlightSegments = 65536
-/** How long owners wait to hear of what arrived while more input waits, ms. */
-export const longestHeld = 1
 /** Segments of one flow that leave before it is the next flow's turn. */
 export const flowQuantum = 16

@@ -112,15 +112,12 @@ function noteDuplicate(c: Tcb, start: number, length: number): void {
   ackAtOnce(c)
 }
 
-/**
- * RFC 9293, 3.8.6.3: at least each second full segment; the first ones at once, others may wait for data to ride on. The
- * regular one leaves once the owner was told of what it acknowledges: the owner's answer and a wider window ride on it.
- */
+/** RFC 9293, 3.8.6.3: at least each second full segment; the first ones at once, others may wait for data to ride on. */
 function scheduleAck(c: Tcb, now: number): void {
   if (c.quickAcks > 0) {
     c.quickAcks--
     ackAtOnce(c)
-  } else if (seqDiff(c.rcvNxt, c.lastAckSent) >= 2 * c.rcvMss) c.ackNow = true
+  } else if (seqDiff(c.rcvNxt, c.lastAckSent) >= 2 * c.rcvMss) ackAtOnce(c)
   else if (c.ackAt === Infinity) {
     c.ackAt = now + delayedAck
     c.layer.schedule(c)

@@ -6,7 +6,7 @@ import { RateBudget } from '../budget.js'
 import type { StackContext } from '../context.js'
 import { SharedBudget } from '../shared-budget.js'
 import { armOrphan } from './close.js'
-import { flowQuantum, longestHeld, minMss } from './constants.js'
+import { flowQuantum, minMss } from './constants.js'
 import { FlowTable } from './flow-table.js'
 import { LanesPool } from './lanes.js'
 import { type Listener, ListenerTable } from './listener.js'
@@ -40,8 +40,6 @@ export class TcpLayer {
   #senders: Tcb[] = []
   #nextSender = 0
   #withEvents: Tcb[] = []
-  /** Since when events are held back, Infinity if none are. */
-  #heldSince = Infinity
 
   constructor(context: StackContext) {
     const { limits, random, memory } = context
@@ -126,16 +124,8 @@ export class TcpLayer {
     this.#nextSender = 0
   }
 
-  /**
-   * Tells owners what happened. What they provoke by that is told in the same go. `moreInput` waits unread: then owners
-   * are told later, of more at once, but not much later.
-   */
-  runEvents(now: number, moreInput: boolean): void {
-    if (moreInput && this.#withEvents.length > 0) {
-      if (this.#heldSince === Infinity) this.#heldSince = now
-      if (now - this.#heldSince < longestHeld) return
-    }
-    this.#heldSince = Infinity
+  /** Tells owners what happened. What they provoke by that is told in the same go. */
+  runEvents(now: number): void {
     for (let i = 0; i < this.#withEvents.length; i++) this.#tell(this.#withEvents[i] as Tcb, now)
     this.#withEvents.length = 0
   }
@@ -157,7 +147,6 @@ export class TcpLayer {
     }
     // The turn is over for what was received: what nobody read leaves its slots.
     if (c.received.holdsSlots) c.received.settle()
-    if (c.ackNow && c.stateCode !== stateClosed) this.wantSend(c)
   }
 }
 

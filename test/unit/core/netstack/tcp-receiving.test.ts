@@ -43,57 +43,6 @@ describe('an acknowledgement', () => {
     s.expect('. 1:1(0) ack 30001').expectNothing()
   })
 
-  test('of every second full segment rides on what the owner answers to it (N14)', () => {
-    const established = accepted()
-    const { s, c, owner } = established
-    const next = pastQuickAcks(established)
-    owner.readable = () => {
-      owner.readAll()
-      c.write(payload(5), 0, s.now)
-    }
-    s.sendOnly(`. ${next}:${next + 1460}(1460) ack 1 win 512`)
-    s.sendOnly(`. ${next + 1460}:${next + 2920}(1460) ack 1 win 512`)
-    s.expect(`P. 1:6(5) ack ${next + 2920}`).expectNothing()
-  })
-
-  test('and the owner wait while more input is known to, for a millisecond at most, for more to go with them (N14)', () => {
-    const established = accepted()
-    const { s, owner } = established
-    let next = pastQuickAcks(established)
-    owner.log.length = 0
-    const full = (moreInput: boolean) => {
-      for (let i = 0; i < 2; i++, next += 1460) s.sendOnly(`. ${next}:${next + 1460}(1460) ack 1 win 512`)
-      const more = s.stack.flush(s.now, 1000, moreInput)
-      return [
-        more,
-        owner.log.length,
-        s.waiting
-          .splice(0)
-          .map(sent => s.format(sent))
-          .join(),
-      ]
-    }
-    expect(full(true)).toEqual([true, 0, ''])
-    s.now += 0.6
-    expect(full(true)).toEqual([true, 0, ''])
-    s.now += 0.6
-    expect(full(true)).toEqual([false, 1, expect.stringContaining(`ack ${next}`)])
-    expect(full(true)).toEqual([true, 1, ''])
-    expect(full(false)).toEqual([false, 2, expect.stringContaining(`ack ${next}`)])
-  })
-
-  test('that the sender waits for leaves though more input is known to wait (N14)', () => {
-    const established = accepted()
-    const { s } = established
-    const next = pastQuickAcks(established)
-    s.sendOnly(`. ${next + 100}:${next + 200}(100) ack 1 win 512`)
-    s.stack.flush(s.now, 1000, true)
-    expect(s.waiting.splice(0)).toHaveLength(1)
-    s.sendOnly(`. ${next}:${next + 100}(100) ack 1 win 512`)
-    s.stack.flush(s.now, 1000, true)
-    expect(s.waiting.splice(0)).toHaveLength(1)
-  })
-
   test('of a segment behind a hole, of one that fills it, and of an old one leaves at once (N14)', () => {
     const established = accepted()
     const { s } = established
