@@ -90,7 +90,8 @@ export class PolicyGate implements FlowGate {
     this.#claimsOf.clear()
   }
 
-  admitIn(
+  admit(
+    outbound: boolean,
     protocol: number,
     local: AddressWords,
     localPort: number,
@@ -99,28 +100,11 @@ export class PolicyGate implements FlowGate {
     path: number,
     now: number,
   ): FlowTicket | undefined {
-    const ticket = new Ticket(protocol, false, local, localPort, remote, remotePort, now)
-    return this.#admit(ticket, path, now)
-  }
-
-  admitOut(
-    protocol: number,
-    local: AddressWords,
-    localPort: number,
-    remote: AddressWords,
-    remotePort: number,
-    path: number,
-    now: number,
-  ): FlowTicket | undefined {
-    const ticket = new Ticket(protocol, true, local, localPort, remote, remotePort, now)
-    return this.#admit(ticket, path, now)
-  }
-
-  #admit(ticket: Ticket, path: number, now: number): Ticket | undefined {
+    const ticket = new Ticket(protocol, outbound, local, localPort, remote, remotePort, now)
     const { counters } = this
     const { mode } = this.#policy
     this.#judge(ticket, path)
-    const { outbound, refusal } = ticket
+    const { refusal } = ticket
     if (refusal === undefined) {
       counters[outbound ? 'allowedOut' : 'allowedIn']++
       return ticket

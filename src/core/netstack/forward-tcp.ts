@@ -69,7 +69,7 @@ export class ForwardedDials {
     const packet = memory.u8.slice(ip.start, h.payload)
     const { gate } = this.layer.context
     const { source, destination } = ip
-    const ticket = gate?.admitIn(protocolTcp, destination, h.destinationPort, source, h.sourcePort, path, now)
+    const ticket = gate?.admit(false, protocolTcp, destination, h.destinationPort, source, h.sourcePort, path, now)
     if (gate !== undefined && ticket === undefined) {
       this.shares.give(path)
       this.icmp.prohibitAbout(packet, ip.version, source, destination, path, now)

@@ -15,18 +15,12 @@ export interface FlowTicket {
 
 /** Ports are 0 where the protocol has none. */
 export interface FlowGate {
-  /** Another begins a flow to an address of ours, or a forwarded one. Undefined: it may not; the gate has counted that. */
-  admitIn(
-    protocol: number,
-    local: AddressWords,
-    localPort: number,
-    remote: AddressWords,
-    remotePort: number,
-    path: number,
-    now: number,
-  ): FlowTicket | undefined
-  /** We begin a flow, by that path. Undefined: we may not. */
-  admitOut(
+  /**
+   * A flow begins by that path: outbound, of ours, or of another's to an address of ours or a forwarded one. Undefined: it may not;
+   * the gate has counted that.
+   */
+  admit(
+    outbound: boolean,
     protocol: number,
     local: AddressWords,
     localPort: number,

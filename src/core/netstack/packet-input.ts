@@ -175,7 +175,7 @@ export class PacketInput {
   #isAdmitted({ protocol, destination, source }: IpHeader, path: number, now: number): boolean {
     const { gate } = this.#context
     if (gate === undefined || path === loopbackPath) return true
-    const ticket = gate.admitIn(protocol, destination, 0, source, 0, path, now)
+    const ticket = gate.admit(false, protocol, destination, 0, source, 0, path, now)
     if (ticket !== undefined) gate.ended(ticket, 0, 0, false, now)
     return ticket !== undefined
   }

@@ -54,16 +54,9 @@ export class TrackedFlows {
       flow.use(now)
       return 'passes'
     }
-    if (!this.#shares.take(path)) {
-      this.context.counters.trackedFlowsFull++
-      return 'dropped'
-    }
-    const ticket = this.gate.admitIn(protocol, local, localPort, remote, remotePort, path, now)
-    if (ticket === undefined) {
-      this.#shares.give(path)
-      return 'refused'
-    }
-    this.#add(ticket, path, now).received = bytes
+    const added = this.#admit(false, protocol, local, localPort, remote, remotePort, path, now)
+    if (typeof added === 'string') return added
+    added.received = bytes
     return 'passes'
   }
 
@@ -90,20 +83,34 @@ export class TrackedFlows {
     // An answer to ourselves.
     if (flow === undefined && path === loopbackPath) flow = table.find(remote, remotePort, local, localPort)
     if (flow === undefined) {
-      if (!this.#shares.take(path)) {
-        this.context.counters.trackedFlowsFull++
-        return 'dropped'
-      }
-      const ticket = this.gate.admitOut(protocol, local, localPort, remote, remotePort, path, now)
-      if (ticket === undefined) {
-        this.#shares.give(path)
-        return 'refused'
-      }
-      flow = this.#add(ticket, path, now)
+      const added = this.#admit(true, protocol, local, localPort, remote, remotePort, path, now)
+      if (typeof added === 'string') return added
+      flow = added
     }
     flow.sent += bytes
     flow.use(now)
     return 'passes'
+  }
+
+  /** A new flow, or why there is none. */
+  #admit(
+    outbound: boolean,
+    protocol: number,
+    local: AddressWords,
+    localPort: number,
+    remote: AddressWords,
+    remotePort: number,
+    path: number,
+    now: number,
+  ): Tracked | 'refused' | 'dropped' {
+    if (!this.#shares.take(path)) {
+      this.context.counters.trackedFlowsFull++
+      return 'dropped'
+    }
+    const ticket = this.gate.admit(outbound, protocol, local, localPort, remote, remotePort, path, now)
+    if (ticket !== undefined) return this.#add(ticket, path, now)
+    this.#shares.give(path)
+    return 'refused'
   }
 
   /** An echo was answered by us, or by the other: bytes of a flow that stands. */

@@ -38,7 +38,7 @@ export function dial(layer: TcpLayer, options: ConnectOptions, events: TcpEvents
   if (taken || selfDialled || (record >= 0 && !canReuse(layer, record, now))) {
     throw new StackError('EADDRINUSE', 'the local port is in use')
   }
-  const ticket = context.gate?.admitOut(protocolTcp, local, localPort, remote, options.port, path, now)
+  const ticket = context.gate?.admit(true, protocolTcp, local, localPort, remote, options.port, path, now)
   if (context.gate !== undefined && ticket === undefined) {
     throw new StackError('EACCES', 'no rule of the policy allows it')
   }

@@ -60,7 +60,7 @@ export function handleListen(
   let ticket = admitted
   // What we dial ourselves was judged by the dial.
   if (gate !== undefined && ticket === undefined && path !== loopbackPath) {
-    ticket = gate.admitIn(protocolTcp, ip.destination, h.destinationPort, ip.source, h.sourcePort, path, now)
+    ticket = gate.admit(false, protocolTcp, ip.destination, h.destinationPort, ip.source, h.sourcePort, path, now)
     if (ticket === undefined) return false
   }
   if (layer.flows.size >= limits.connections || !listener.hasRoom(path)) {

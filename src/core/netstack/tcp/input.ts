@@ -95,7 +95,7 @@ function mayBeAnswered(layer: TcpLayer, ip: IpHeader, h: TcpHeader, asks: boolea
   const gate = layer.context.gate as FlowGate
   const { source, destination } = ip
   if (asks) {
-    const ticket = gate.admitIn(protocolTcp, destination, h.destinationPort, source, h.sourcePort, path, now)
+    const ticket = gate.admit(false, protocolTcp, destination, h.destinationPort, source, h.sourcePort, path, now)
     if (ticket !== undefined) gate.ended(ticket, 0, 0, false, now)
     return ticket !== undefined
   }
